@@ -1,0 +1,31 @@
+//! roomdrop: people meet in a room, drop files into it, and everyone who accepts gets them, live.
+//!
+//! # Where is what
+//!
+//! *Decide* in pure code, *do* in thin code. Imports run downward only; `tests/layers.rs` holds this
+//! table as data and fails on an import that runs upward.
+//!
+//! | module | what lives there | what must not |
+//! |---|---|---|
+//! | [`app`] | load, wire, drain | rules, defaults |
+//! | [`gateway`] | Socket.IO: one file per namespace; event → command, in arrival order | state that must outlive a link, rules |
+//! | [`http`] | downloads, the page, health; one mapping from error code to response | rules |
+//! | [`hub`] | handles and tasks: one task per transfer, one per room; turns decisions into calls on ports | protocol `if`s |
+//! | [`net`] | the listener: connections that read big, can be cut, and notice a dead peer | HTTP, Socket.IO |
+//! | [`relay`] | lanes, windows, splitting and merging, the memory budget: a pure machine | async, clocks, sockets |
+//! | [`transfer`] | the life of a transfer: states, receivers, time-outs: a pure machine | byte counting |
+//! | [`room`] | who is in, who may do what, history: a pure machine | broadcasting |
+//! | [`protocol`] | ids, events, codes, limits, digests: every wire word has one home | tokio, sockets, clocks |
+//! | [`config`] | one struct per concern; the annotated default TOML, then a file, then the environment | anything that acts |
+
+pub mod config;
+pub mod gateway;
+pub mod http;
+pub mod hub;
+pub mod net;
+pub mod protocol;
+pub mod relay;
+pub mod room;
+pub mod transfer;
+
+pub mod app;
