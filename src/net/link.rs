@@ -40,7 +40,8 @@ pub(super) enum Side {
 }
 
 impl Link {
-    pub(super) fn new() -> Self {
+    /// The handle of a connection that is open.
+    pub(crate) fn new() -> Self {
         Self(Arc::default())
     }
 
