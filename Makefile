@@ -38,7 +38,12 @@ bench: rust node
 .PHONY: page
 page: node $(PAGE)
 
-##  make release  build the page and the program ($(BIN))
+##  make types    write the SDK's types of the protocol from the Rust ones
+.PHONY: types
+types: rust
+	ROOMDROP_WRITE_TYPES=1 cargo test --locked --lib protocol::typescript
+
+##  make release  build the page and the program 
 .PHONY: release
 release: rust page
 	@$(STEP) 'release build' cargo build --locked --release --bin roomdrop
