@@ -1,6 +1,8 @@
 //! The way back to whoever asked: called once, from whichever task knows the answer. One that is dropped
 //! unanswered, because its task ended or had no room, answers by itself: nobody waits for ever.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use crate::protocol::{ErrorCode, Refusal};
 
 /// What came of a request.
@@ -35,6 +37,44 @@ impl<T: Send + 'static> Answer<T> {
     }
 }
 
+impl<T: Send + 'static> Answer<Vec<Outcome<T>>> {
+    /// Answers for `count` parts of one request; when the last is given, all go together, in order.
+    pub fn parts(self, count: usize) -> Vec<Answer<T>> {
+        if count == 0 {
+            self.give(Ok(Vec::new()));
+            return Vec::new();
+        }
+        let places = (0..count).map(|_| Err(ErrorCode::Overloaded.into())).collect();
+        let gathering = Arc::new(Mutex::new(Gathering { places, missing: count, whole: Some(self) }));
+        let part = |place| {
+            let gathering = gathering.clone();
+            Answer::new(move |outcome| put(&gathering, place, outcome))
+        };
+        (0..count).map(part).collect()
+    }
+}
+
+struct Gathering<T> {
+    places: Vec<Outcome<T>>,
+    missing: usize,
+    whole: Option<Answer<Vec<Outcome<T>>>>,
+}
+
+fn put<T>(gathering: &Mutex<Gathering<T>>, place: usize, outcome: Outcome<T>) {
+    let mut gathering = gathering.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(slot) = gathering.places.get_mut(place) {
+        *slot = outcome;
+    }
+    gathering.missing = gathering.missing.saturating_sub(1);
+    if gathering.missing == 0
+        && let Some(whole) = gathering.whole.take()
+    {
+        let places = std::mem::take(&mut gathering.places);
+        drop(gathering);
+        whole.give(Ok(places));
+    }
+}
+
 impl<T> Drop for Answer<T> {
     fn drop(&mut self) {
         if let Some(to) = self.0.take() {
@@ -53,6 +93,17 @@ impl<T> std::fmt::Debug for Answer<T> {
 mod tests {
     use super::*;
     use std::sync::mpsc;
+
+    #[test]
+    fn parts_come_back_together_and_in_order() {
+        let (to, answers) = mpsc::channel();
+        let mut parts = Answer::<Vec<Outcome<u8>>>::new(move |outcome| to.send(outcome).unwrap()).parts(3);
+        parts.remove(2).give(Ok(2));
+        parts.remove(0).give(Ok(0));
+        assert!(answers.try_recv().is_err());
+        drop(parts);
+        assert_eq!(answers.recv().unwrap().unwrap(), [Ok(0), Err(ErrorCode::Overloaded.into()), Ok(2)]);
+    }
 
     #[test]
     fn nobody_waits_for_ever() {

@@ -157,6 +157,20 @@ impl Hub {
         &self.0.options
     }
 
+    /// Tells a transfer that a link is lost, even when its mailbox is full now.
+    pub fn lose_transfer(&self, transfer: &TransferHandle, peer: PeerId) {
+        let transfer = transfer.clone();
+        self.0.tasks.spawn(async move {
+            transfer.send_when_there_is_room(TransferCommand::Lost { peer }).await;
+        });
+    }
+
+    /// Tells a room that a link is lost, even when its mailbox is full now.
+    pub fn lose_room(&self, room: &RoomHandle, peer: PeerId) {
+        let room = room.clone();
+        self.0.tasks.spawn(async move { room.send_when_there_is_room(RoomCommand::Lost { peer }).await });
+    }
+
     /// Ends every task and waits until they have ended.
     pub async fn close(&self) {
         self.0.ended.cancel();

@@ -2,7 +2,7 @@
 //! decides to tell, and starts the transfers of a drop. It decides nothing itself.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio::time::sleep_until;
@@ -190,13 +190,16 @@ impl Task {
         let taken =
             match self.give(Input::Offer { peer, offer, drop: drop.clone(), transfers: transfers.clone() }) {
                 Ok(Reply::Offered { from, invited, .. }) => {
-                    let started = transfers.into_iter().zip(files);
-                    let transfers = started
-                        .map(|(transfer, file)| self.start_transfer(transfer, file, &from, &invited))
-                        .collect();
                     self.hub.know_drop(&drop, &self.handle);
+                    self.drops.insert(drop.clone(), transfers.len());
+                    let mut outgoing = Vec::with_capacity(files.len());
+                    for (transfer, file) in transfers.into_iter().zip(files) {
+                        let offered =
+                            super::Offered { transfer, from: from.clone(), invited: invited.clone() };
+                        outgoing.push(self.start_transfer(&drop, offered, file));
+                    }
                     tracing::info!(room.id = %self.id, drop.id = %drop, "drop offered");
-                    Ok(OfferTaken { drop, transfers })
+                    Ok(OfferTaken { drop, transfers: outgoing })
                 }
                 other => wrong(other),
             };
@@ -258,20 +261,16 @@ impl Task {
             Ok(picked) => picked,
             Err(refusal) => return answer.refuse(refusal),
         };
-        let gathered = Gathering::new(
-            transfers.len(),
-            answer.map(move |accepted: Outcome<Vec<Accepted>>| {
-                let transfers = accepted?;
-                if transfers.is_empty() {
-                    return Err(ErrorCode::TransferClosed.into());
-                }
-                let zip = zip_path(&drop, &transfers);
-                Ok(AcceptedDrop { transfers, zip })
-            }),
-        );
-        for (place, transfer) in transfers.into_iter().enumerate() {
-            let gathered = gathered.clone();
-            self.accept_one(&member, transfer, Answer::new(move |outcome| gathered.put(place, outcome.ok())));
+        let whole = answer.map(move |accepted: Outcome<Vec<Outcome<Accepted>>>| {
+            let transfers: Vec<Accepted> = accepted?.into_iter().flatten().collect();
+            if transfers.is_empty() {
+                return Err(ErrorCode::TransferClosed.into());
+            }
+            let zip = zip_path(&drop, &transfers);
+            Ok(AcceptedDrop { transfers, zip })
+        });
+        for (transfer, part) in transfers.iter().zip(whole.parts(transfers.len())) {
+            self.accept_one(&member, transfer.clone(), part);
         }
     }
 
@@ -307,36 +306,4 @@ fn wrong<T>(outcome: Outcome<Reply>) -> Outcome<T> {
 fn zip_path(drop: &DropId, transfers: &[Accepted]) -> String {
     let token = transfers.first().map_or("", |accepted| accepted.token.expose());
     format!("/drops/{drop}/content?token={token}")
-}
-
-/// Answers from many transfers on their way to become one.
-#[derive(Clone)]
-struct Gathering(Arc<Mutex<Gathered>>);
-
-struct Gathered {
-    places: Vec<Option<Accepted>>,
-    missing: usize,
-    answer: Option<Answer<Vec<Accepted>>>,
-}
-
-impl Gathering {
-    fn new(missing: usize, answer: Answer<Vec<Accepted>>) -> Self {
-        let places = (0..missing).map(|_| None).collect();
-        Self(Arc::new(Mutex::new(Gathered { places, missing, answer: Some(answer) })))
-    }
-
-    fn put(&self, place: usize, accepted: Option<Accepted>) {
-        let mut gathered = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(slot) = gathered.places.get_mut(place) {
-            *slot = accepted;
-        }
-        gathered.missing = gathered.missing.saturating_sub(1);
-        if gathered.missing == 0
-            && let Some(answer) = gathered.answer.take()
-        {
-            let places = std::mem::take(&mut gathered.places);
-            drop(gathered);
-            answer.give(Ok(places.into_iter().flatten().collect()));
-        }
-    }
 }

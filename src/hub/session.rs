@@ -118,7 +118,6 @@ pub enum Input {
 
 /// The answer to what was taken.
 #[derive(Debug, PartialEq, Eq)]
-#[must_use]
 pub enum Reply {
     /// Nothing more to say.
     Done,
