@@ -31,7 +31,7 @@ test: test-sdk test-rust test-clients test-browser
 
 ##  make bench    throughput and CPU time against a plain Node socket.io relay
 .PHONY: bench
-bench: rust node
+bench: rust page
 	cargo bench --locked --bench relay
 
 ##  make page     build the page into client-demo/dist, from where the next cargo build takes it
