@@ -14,6 +14,7 @@ mod drops;
 mod event;
 mod machine;
 mod members;
+mod offer;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -23,7 +23,9 @@
 
 mod machine;
 mod receiver;
+mod receivers;
 mod source;
+mod state;
 
 use std::time::Duration;
 
