@@ -17,8 +17,16 @@ fn main() -> io::Result<()> {
 
     let out = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
     let page = page_directory(&out)?;
-    let code = memory_serve::assets_to_code(&page.to_string_lossy(), &page, &out, true, |_| {});
+    let code =
+        memory_serve::assets_to_code(&page.to_string_lossy(), &page, &out, true, tell_what_is_left_out);
     fs::write(out.join("page.rs"), code)
+}
+
+/// The rest of what it says is of no use to anybody.
+fn tell_what_is_left_out(line: &str) {
+    if line.starts_with("skipping") {
+        println!("cargo::warning={line}");
+    }
 }
 
 fn page_directory(out: &Path) -> io::Result<PathBuf> {

@@ -67,6 +67,10 @@ fn every_module_has_its_place_in_the_table() {
     let modules: BTreeSet<_> = sources().iter().map(|file| Place::of(file).module).collect();
     let placed: BTreeSet<_> = TABLE.iter().map(|(module, _)| (*module).to_owned()).collect();
     assert_eq!(modules, placed, "src on the left, the table on the right");
+    let front_door = fs::read_to_string(root().join("src/lib.rs")).unwrap();
+    for module in modules.iter().filter(|module| !["main", "lib"].contains(&module.as_str())) {
+        assert!(front_door.contains(&format!("| [`{module}`] |")), "lib.rs does not say what {module} is");
+    }
 }
 
 #[test]

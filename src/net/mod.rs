@@ -7,7 +7,8 @@
 //!
 //! Reading ahead costs at most [`Options::read_buffers`] × [`Options::read_buffer`] bytes for the whole
 //! listener (64 × 256 KiB = 16 MiB as delivered), whatever the number of connections: a connection that finds none
-//! left reads straight into its caller's buffer, slower but correct. An idle connection holds no buffer.
+//! left reads straight into its caller's buffer, slower but correct. An idle connection holds no buffer; one
+//! whose reader lets bytes lie (an upload read no faster than its receivers take it) keeps its one until they are read.
 
 mod connection;
 mod link;

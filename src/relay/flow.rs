@@ -43,13 +43,15 @@ impl Relay {
         }
         self.seat_sinks(now);
         self.pump(now);
-        if self.lanes.len() > 1 {
-            self.merge_lanes();
+        if self.lanes.len() > 1 && self.merge_lanes() {
+            self.pump(now);
         }
-        for index in 0..self.lanes.len() {
+        let mut index = 0;
+        while index < self.lanes.len() {
             self.watch_stragglers(now, index);
             self.trim(now, index);
             self.grant(now, index);
+            index += 1;
         }
         self.end_idle_lanes(now);
     }
@@ -60,7 +62,7 @@ impl Relay {
     }
 
     fn pump(&mut self, now: Moment) {
-        for sink in self.sinks.iter_mut().filter(|sink| sink.condition == Condition::Flowing) {
+        for sink in self.sinks.iter_mut().filter(|sink| sink.flows()) {
             let Some(lane) = sink.lane.and_then(|key| self.lanes.iter().find(|lane| lane.key == key)) else {
                 continue;
             };
@@ -106,11 +108,15 @@ impl Relay {
         let (share, floor) = (self.share(), self.options.floor);
         let size = self.size.unwrap_or(u64::MAX);
         let lane = &mut self.lanes[index];
+        lane.starved_since = None;
         let Some(riders) = Riders::of(lane, &self.sinks) else { return };
         let goal = riders.demand.min(size);
         let reach = lane.reach(share);
         let (start, end) = (lane.window.start(), lane.window.end());
-        let want = goal.min(riders.slowest.max(start) + reach).min(start + share.max(reach));
+        // What is kept for late ones counts; the rest of a chunk that the slowest holds in part does not,
+        // or one that acknowledges seldom would wait for ever.
+        let room = if lane.keeps_until.is_some() { start + share.max(reach) } else { u64::MAX };
+        let want = goal.min(riders.slowest.max(start) + reach).min(room);
         if want <= lane.granted {
             let all_sent = riders.least_sent >= end && lane.granted == end && goal > end;
             lane.exhausted_since = all_sent.then(|| lane.exhausted_since.unwrap_or(now));
@@ -154,8 +160,8 @@ impl Relay {
             return;
         }
         let (window, share) = (self.options.window, self.share());
-        for sink in self.sinks.iter_mut().filter(|sink| sink.condition == Condition::Flowing) {
-            sink.pace.on_tick(now, window);
+        for sink in self.sinks.iter_mut().filter(|sink| sink.flows()) {
+            sink.pace.on_tick(now);
         }
         for index in 0..self.lanes.len() {
             let lane = &mut self.lanes[index];
@@ -194,7 +200,7 @@ impl Relay {
 
     pub(super) fn sink_deadlines(&self) -> impl Iterator<Item = Moment> {
         self.sinks.iter().filter(|_| self.flow == Flow::Open).filter_map(|sink| match sink.condition {
-            Condition::Flowing if sink.lane.is_some() => sink.pace.deadline(self.options.window),
+            Condition::Flowing if sink.flows() && sink.lane.is_some() => sink.pace.deadline(),
             Condition::Away(since) if self.holds_others(sink) => Some(since + self.options.silence),
             _ => None,
         })

@@ -3,12 +3,13 @@
 
 use std::time::Duration;
 
+use super::Options;
 use super::budget::Budget;
 use super::window::Window;
 use crate::protocol::Moment;
 
-/// What a lane asks for ahead of its slowest sink at first, in bytes.
-const FIRST_REACH: u64 = 2 << 20;
+/// What a lane asks for ahead of its slowest sink at first: the relay's window over this (2 MiB of 8).
+const FIRST_REACH: u64 = 4;
 /// Silence is borne at most this long before the source is asked again.
 const LONGEST_SILENCE: Duration = Duration::from_secs(160);
 /// Sinks that were sent everything and acknowledge nothing for this long may be such that acknowledge
@@ -68,14 +69,14 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    pub(super) fn new(key: LaneKey, now: Moment, window: Window, silence: Duration, budget: Budget) -> Self {
+    pub(super) fn new(key: LaneKey, now: Moment, window: Window, options: &Options, budget: Budget) -> Self {
         let mut lane = Self {
             key,
             asked: Asked::Nothing,
             first: window.end(),
             granted: window.end(),
             window,
-            reach: FIRST_REACH,
+            reach: (options.window / FIRST_REACH).max(1),
             stretch: 0,
             booked: 0,
             budget,
@@ -83,7 +84,7 @@ impl Lane {
             keeps_until: Some(now + KEEP),
             idle_since: None,
             heard: now,
-            silence,
+            silence: options.silence,
             exhausted_since: None,
             starved_since: None,
         };
@@ -127,7 +128,9 @@ impl Lane {
 
     /// Begins anew at `offset`, holding nothing.
     pub(super) fn restart(&mut self, offset: u64) {
-        self.window = Window::new(offset);
+        self.window = self.window.emptied_at(offset);
+        self.held_since = None;
+        self.keeps_until = None;
         self.forget_source();
     }
 
@@ -146,6 +149,21 @@ impl Lane {
         self.exhausted_since = None;
         self.starved_since = None;
         self.unbook();
+    }
+
+    /// The whole ends at `size`: nothing beyond it is owed.
+    pub(super) fn end_at(&mut self, size: u64) {
+        self.granted = self.granted.min(size.max(self.window.end()));
+        self.unbook();
+    }
+
+    /// Nobody rides on it since `now`, or since earlier: it waits for nothing but its end.
+    pub(super) fn rest(&mut self, now: Moment) -> Moment {
+        self.held_since = None;
+        self.keeps_until = None;
+        self.exhausted_since = None;
+        self.starved_since = None;
+        *self.idle_since.get_or_insert(now)
     }
 
     /// The source is asked under a new number, from where the window ends.

@@ -12,14 +12,13 @@ impl Relay {
     /// Gives a lane to every sink that wants bytes and has none, and takes it from those that hold all.
     pub(super) fn seat_sinks(&mut self, now: Moment) {
         for index in 0..self.sinks.len() {
+            let needs_none = self.holds_all(&self.sinks[index]);
             let sink = &mut self.sinks[index];
-            if Some(sink.from) == self.size {
+            if needs_none {
                 sink.lane = None;
                 continue;
             }
-            let wants =
-                matches!(sink.condition, Condition::Flowing | Condition::Busy) && sink.next < sink.limit;
-            if !wants || sink.lane.is_some() {
+            if !sink.wants() || sink.lane.is_some() {
                 continue;
             }
             let next = sink.next;
@@ -28,6 +27,17 @@ impl Relay {
                 None => self.end_sink(index, ErrorCode::TransferClosed),
             }
         }
+    }
+
+    /// Whether a sink needs nothing: it holds all there is; or all that it asked for, and would hold others
+    /// back if it kept its place on their lane.
+    fn holds_all(&self, sink: &Sink) -> bool {
+        let others = |other: &Sink| other.lane == sink.lane && !other.is_satisfied();
+        self.size.is_some_and(|size| sink.from >= size)
+            || self.source == Source::Seekable
+                && sink.lane.is_some()
+                && sink.is_satisfied()
+                && self.sinks.iter().any(others)
     }
 
     /// The lane for a sink that wants the byte at `next`; none when the source cannot go back to it.
@@ -39,15 +49,14 @@ impl Relay {
         if self.source == Source::Once {
             return match self.lanes.first() {
                 Some(lane) => (next > lane.window.end()).then_some(lane.key),
-                None if next == 0 => Some(self.new_lane(now, Window::new(0))),
-                None => None,
+                None => Some(self.new_lane_at(now, 0)),
             };
         }
         if self.lanes.len() >= self.options.lanes {
             self.lanes.retain(|lane| lane.idle_since.is_none());
         }
         if self.lanes.len() < self.options.lanes {
-            return Some(self.new_lane(now, Window::new(next)));
+            return Some(self.new_lane_at(now, next));
         }
         Some(self.share_slowest_lane(next))
     }
@@ -62,10 +71,14 @@ impl Relay {
         self.lanes[slowest].key
     }
 
+    fn new_lane_at(&mut self, now: Moment, offset: u64) -> LaneKey {
+        self.new_lane(now, Window::new(offset, self.options.window))
+    }
+
     fn new_lane(&mut self, now: Moment, window: Window) -> LaneKey {
         let key = LaneKey(self.next_key);
         self.next_key += 1;
-        self.lanes.push(Lane::new(key, now, window, self.options.silence, self.budget.clone()));
+        self.lanes.push(Lane::new(key, now, window, &self.options, self.budget.clone()));
         key
     }
 
@@ -74,14 +87,21 @@ impl Relay {
         let share = self.share();
         let lane = &mut self.lanes[index];
         let Some(riders) = Riders::of(lane, &self.sinks) else { return };
-        let reach = lane.reach(share);
+        if self.link == SourceLink::Absent {
+            lane.held_since = None;
+            return;
+        }
+        let mut reach = lane.reach(share);
+        if lane.starved_since.is_some() {
+            reach = reach.min(lane.granted.saturating_sub(riders.slowest));
+        }
         let gap = riders.fastest - riders.slowest;
         let goal = riders.demand.min(self.size.unwrap_or(u64::MAX));
-        let runs_dry = lane.granted - lane.window.end() < reach / 4;
+        let runs_dry = lane.granted - lane.window.end() <= reach / 4;
         let waits_for_slowest = goal > lane.granted && riders.slowest + reach <= lane.granted + reach / 4;
-        if gap >= reach / 4 && runs_dry && waits_for_slowest && self.link == SourceLink::Connected {
+        if gap > 0 && gap >= reach / 4 && runs_dry && waits_for_slowest {
             lane.held_since.get_or_insert(now);
-        } else if gap < reach / 8 || goal <= lane.granted {
+        } else if gap <= reach / 8 || goal <= lane.granted {
             lane.held_since = None;
         }
         if lane.held_since.is_some_and(|since| now >= since + self.options.patience) {
@@ -125,10 +145,11 @@ impl Relay {
         }
     }
 
-    /// Moves the sinks of a lane whose slowest has caught up with another's window.
-    pub(super) fn merge_lanes(&mut self) {
+    /// Moves the sinks of a lane whose slowest has caught up with another's window, and says whether any
+    /// moved.
+    pub(super) fn merge_lanes(&mut self) -> bool {
         if self.source == Source::Once {
-            return;
+            return false;
         }
         let share = self.share();
         let caught_up = self.lanes.iter().find_map(|behind| {
@@ -145,24 +166,25 @@ impl Relay {
         if let Some((behind, ahead)) = caught_up {
             self.move_sinks(|sink| sink.lane == Some(behind), ahead);
         }
+        caught_up.is_some()
     }
 
     /// A lane that nobody rides on stops at once, and goes after a while, or when memory is short.
     pub(super) fn end_idle_lanes(&mut self, now: Moment) {
-        if self.source == Source::Once {
-            return;
-        }
         for index in (0..self.lanes.len()).rev() {
             let key = self.lanes[index].key;
             if self.sinks.iter().any(|sink| sink.lane == Some(key)) {
                 self.lanes[index].idle_since = None;
                 continue;
             }
+            if self.source == Source::Once {
+                self.lanes[index].rest(now);
+                self.lanes[index].idle_since = None;
+                continue;
+            }
             self.stop(index);
             let lane = &mut self.lanes[index];
-            lane.held_since = None;
-            lane.keeps_until = None;
-            let since = *lane.idle_since.get_or_insert(now);
+            let since = lane.rest(now);
             if now >= since + KEEP || !self.budget.is_relaxed() || lane.window.start() == lane.window.end() {
                 self.lanes.remove(index);
             }
@@ -212,11 +234,17 @@ impl Relay {
         }
     }
 
+    /// The sender wishes all to go on. The time they waited says nothing of their pace.
+    pub(super) fn release(&mut self) {
+        self.flow = Flow::Open;
+        for sink in &mut self.sinks {
+            sink.pace.restart();
+        }
+    }
+
     /// Whether a sink whose link is lost keeps others waiting on the only lane.
     pub(super) fn holds_others(&self, sink: &Sink) -> bool {
-        let others = |other: &Sink| {
-            other.id != sink.id && other.lane == sink.lane && matches!(other.condition, Condition::Flowing)
-        };
+        let others = |other: &Sink| other.id != sink.id && other.lane == sink.lane && other.flows();
         self.source == Source::Once && sink.lane.is_some() && self.sinks.iter().any(others)
     }
 

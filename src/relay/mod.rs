@@ -250,7 +250,7 @@ impl Relay {
             Input::HoldSink(sink) => self.hold_sink(sink),
             Input::ReleaseSink(sink) => self.release_sink(sink),
             Input::Hold => self.hold(),
-            Input::Release => self.flow = Flow::Open,
+            Input::Release => self.release(),
             Input::Tick => self.tick(now),
         }
         Ok(())
@@ -312,6 +312,9 @@ impl Relay {
             return Err(ErrorCode::BadRequest);
         }
         self.size = Some(size);
+        for lane in &mut self.lanes {
+            lane.end_at(size);
+        }
         Ok(())
     }
 
@@ -340,6 +343,7 @@ impl Relay {
             return Err(ErrorCode::UnexpectedChunk);
         }
         if digest.is_some_and(|digest| !digest.matches(&bytes)) {
+            self.ask_again(index);
             return Err(ErrorCode::DigestMismatch);
         }
         self.grow_reach(index, len);
@@ -366,7 +370,8 @@ impl Relay {
             return Err(ErrorCode::BadRequest);
         }
         let is_new = sink.condition == Condition::Silent || lane > sink.number;
-        if !is_new && lane < sink.number {
+        let is_late = lane < sink.number || matches!(sink.condition, Condition::Away(_));
+        if is_late && sink.condition != Condition::Silent {
             return Ok(());
         }
         if !is_new && from > sink.next {
@@ -376,14 +381,13 @@ impl Relay {
             (sink.number, sink.from, sink.next, sink.limit) = (lane, from, from, from);
             sink.lane = None;
             sink.pace.restart();
+            forget_chunks(&mut self.outputs, id);
         } else if from > sink.from {
-            sink.pace.on_ack(now, from, from - sink.from, window);
+            sink.pace.on_ack(now, from, from - sink.from);
             sink.from = from;
         }
         sink.limit = sink.limit.max(limit.min(sink.from.saturating_add(window)).min(size));
-        if sink.condition != Condition::Held {
-            sink.condition = Condition::Flowing;
-        }
+        sink.condition = Condition::Flowing;
         if let Some(lane) = sink.lane.and_then(|key| self.lanes.iter_mut().find(|lane| lane.key == key)) {
             lane.exhausted_since = None;
         }
@@ -392,19 +396,19 @@ impl Relay {
 
     fn sink_up(&mut self, id: SinkId) {
         match self.sinks.iter_mut().find(|sink| sink.id == id) {
-            None => self.sinks.push(Sink::new(id)),
+            None => self.sinks.push(Sink::new(id, self.options.window)),
             Some(sink) => {
                 sink.condition = Condition::Silent;
                 if self.source == Source::Seekable {
                     sink.lane = None;
                 }
-                self.forget_chunks_for(id);
+                forget_chunks(&mut self.outputs, id);
             }
         }
     }
 
     fn sink_busy(&mut self, id: SinkId, offset: u64) {
-        self.forget_chunks_for(id);
+        forget_chunks(&mut self.outputs, id);
         if let Some(sink) = self.sinks.iter_mut().find(|sink| sink.id == id)
             && (sink.from..=sink.next).contains(&offset)
         {
@@ -424,7 +428,7 @@ impl Relay {
     }
 
     fn sink_away(&mut self, now: Moment, id: SinkId) {
-        self.forget_chunks_for(id);
+        forget_chunks(&mut self.outputs, id);
         if let Some(sink) = self.sinks.iter_mut().find(|sink| sink.id == id) {
             sink.condition = Condition::Away(now);
             if self.source == Source::Seekable {
@@ -436,7 +440,7 @@ impl Relay {
     fn hold_sink(&mut self, id: SinkId) {
         self.take_back_chunks_for(id);
         if let Some(sink) = self.sinks.iter_mut().find(|sink| sink.id == id) {
-            sink.condition = Condition::Held;
+            sink.wish = Flow::Held;
             if self.source == Source::Seekable {
                 sink.lane = None;
             }
@@ -445,16 +449,11 @@ impl Relay {
 
     fn release_sink(&mut self, id: SinkId) {
         if let Some(sink) = self.sinks.iter_mut().find(|sink| sink.id == id)
-            && sink.condition == Condition::Held
+            && sink.wish == Flow::Held
         {
-            sink.condition = if sink.limit == 0 { Condition::Silent } else { Condition::Flowing };
+            sink.wish = Flow::Open;
             sink.pace.restart();
         }
-    }
-
-    /// Chunks not yet handed out are not sent; what was asked for since is asked for anew by the sink.
-    fn forget_chunks_for(&mut self, id: SinkId) {
-        self.outputs.retain(|output| !matches!(output, Output::Chunk { sink, .. } if *sink == id));
     }
 
     /// Chunks not yet handed out are not sent now, and are sent later.
@@ -463,9 +462,14 @@ impl Relay {
             Output::Chunk { sink, offset, .. } if *sink == id => Some(*offset),
             _ => None,
         });
-        self.forget_chunks_for(id);
+        forget_chunks(&mut self.outputs, id);
         if let (Some(first), Some(sink)) = (first, self.sinks.iter_mut().find(|sink| sink.id == id)) {
             sink.next = first;
         }
     }
+}
+
+/// Chunks not yet handed out are not sent; what was asked for since is asked for anew by the sink.
+fn forget_chunks(outputs: &mut VecDeque<Output>, id: SinkId) {
+    outputs.retain(|output| !matches!(output, Output::Chunk { sink, .. } if *sink == id));
 }

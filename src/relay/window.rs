@@ -7,15 +7,16 @@ use bytes::{Bytes, BytesMut};
 
 use crate::protocol::Digest;
 
-/// Chunks smaller than this together become one, so that a source of tiny chunks costs memory for its
-/// bytes and not for their bookkeeping.
-const COALESCE: usize = 32 * 1024;
+/// Chunks smaller than the relay's window over this (32 KiB of 8 MiB) together become one, so that a
+/// source of tiny chunks costs memory for its bytes and not for their bookkeeping.
+const COALESCE: u64 = 256;
 
 #[derive(Debug)]
 pub(super) struct Window {
     chunks: VecDeque<Held>,
     start: u64,
     end: u64,
+    coalesce: usize,
 }
 
 #[derive(Debug, Clone)]
@@ -39,9 +40,16 @@ pub(super) struct Piece {
 }
 
 impl Window {
-    /// An empty window whose first byte will be the one at `offset`.
-    pub(super) fn new(offset: u64) -> Self {
-        Self { chunks: VecDeque::new(), start: offset, end: offset }
+    /// An empty window whose first byte will be the one at `offset`, in a relay that holds at most `most`
+    /// bytes.
+    pub(super) fn new(offset: u64, most: u64) -> Self {
+        let coalesce = usize::try_from(most / COALESCE).unwrap_or(usize::MAX);
+        Self { chunks: VecDeque::new(), start: offset, end: offset, coalesce }
+    }
+
+    /// Another one, empty, that begins at `offset`.
+    pub(super) fn emptied_at(&self, offset: u64) -> Self {
+        Self { chunks: VecDeque::new(), start: offset, end: offset, coalesce: self.coalesce }
     }
 
     /// The first byte held.
@@ -64,7 +72,7 @@ impl Window {
         let offset = self.end;
         self.end += bytes.len() as u64;
         if let Some(last) = self.chunks.back_mut()
-            && last.bytes.len() + bytes.len() <= COALESCE
+            && last.bytes.len() + bytes.len() <= self.coalesce
         {
             let mut joined = BytesMut::with_capacity(last.bytes.len() + bytes.len());
             joined.extend_from_slice(&last.bytes);
@@ -100,7 +108,7 @@ impl Window {
 
     /// A window of its own over the same bytes, from the chunk that holds `from` to `to`.
     pub(super) fn share(&self, from: u64, to: u64) -> Self {
-        let mut shared = Self::new(from);
+        let mut shared = self.emptied_at(from);
         while shared.end < to {
             let Some(piece) = self.read(shared.end, to - shared.end) else { break };
             shared.chunks.push_back(Held {
@@ -135,7 +143,7 @@ mod tests {
             discard in 0_u64..200_000,
             reads in prop::collection::vec((0_u64..200_000, 1_u64..60_000), 1..20),
         ) {
-            let mut window = Window::new(start);
+            let mut window = Window::new(start, 8 << 20);
             for len in chunks {
                 window.push(bytes(window.end(), len), None);
             }
@@ -158,7 +166,7 @@ mod tests {
     #[test]
     fn a_digest_goes_with_a_whole_chunk_alone() {
         let digest = Digest::parse("md5:900150983cd24fb0d6963f7d28e17f72");
-        let mut window = Window::new(0);
+        let mut window = Window::new(0, 8 << 20);
         window.push(bytes(0, 40_000), digest);
         assert_eq!(window.read(0, 40_000).unwrap().digest, digest);
         assert_eq!(window.read(0, 39_999).unwrap().digest, None);
@@ -167,7 +175,7 @@ mod tests {
 
     #[test]
     fn tiny_chunks_do_not_cost_a_place_each() {
-        let mut window = Window::new(0);
+        let mut window = Window::new(0, 8 << 20);
         for offset in 0..100_000 {
             window.push(bytes(offset, 1), None);
         }

@@ -96,11 +96,10 @@ impl Members {
 
     /// Whose key it is.
     pub(super) fn whose(&self, key: &Secret) -> Holder {
-        let here = self.here.iter().map(|member| &member.identity);
-        if let Some(identity) = here.filter(|identity| identity.key == *key).last() {
-            return Holder::Here(identity.id.clone());
+        if let Some(member) = self.here.iter().find(|member| member.identity.key == *key) {
+            return Holder::Here(member.identity.id.clone());
         }
-        match self.gone.iter().filter(|identity| identity.key == *key).last() {
+        match self.gone.iter().find(|identity| identity.key == *key) {
             Some(identity) => Holder::Gone(identity.id.clone()),
             None => Holder::Nobody,
         }

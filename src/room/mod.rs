@@ -15,6 +15,10 @@ mod event;
 mod machine;
 mod members;
 mod offer;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -152,7 +156,6 @@ pub enum Input {
 
 /// The answer to an [`Input`] that was taken.
 #[derive(Debug)]
-#[must_use]
 pub enum Reply {
     /// Nothing more to say.
     Done,

@@ -206,7 +206,8 @@ impl Transfer {
         self.must_not_be_sender(&member)?;
         let takes_more = self.supply.takes_more(self.state() == TransferState::Complete);
         let has_accepted = self.receivers.get(&member).is_some_and(Receiver::has_accepted);
-        if !has_accepted && !(takes_more && self.receivers.has_place(&member)) {
+        let may_accept = has_accepted || (takes_more && self.receivers.has_place(&member));
+        if !may_accept {
             return Err(ErrorCode::TransferClosed.into());
         }
         let (effect, token) = self

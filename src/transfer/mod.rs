@@ -22,10 +22,14 @@
 //! Read from the top; the first that holds is it.
 
 mod machine;
+#[cfg(test)]
+mod properties;
 mod receiver;
 mod receivers;
 mod source;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
