@@ -131,7 +131,11 @@ impl Plan {
         let slowest = sinks.iter().map(|(habits, _)| habits.rate).min().unwrap_or(1).min(producer.rate);
         let transit = size.div_ceil(slowest) * MILLI;
         let joins = sinks.iter().map(|(habits, _)| habits.joins_at).max().unwrap_or(0);
-        let deadline = quiet_at.max(joins) + 400 * SECOND + 4 * transit * count as u64;
+        // While memory is short, a sink that acknowledges seldom goes on by its own patience alone.
+        let patience = sinks.iter().map(|(habits, _)| habits.patience).max().unwrap_or(0);
+        let is_short = setup.budget < 8 * window;
+        let starved = if is_short { size.div_ceil(setup.options.floor) * patience * count as u64 } else { 0 };
+        let deadline = quiet_at.max(joins) + 400 * SECOND + 4 * transit * count as u64 + starved;
         Self { seed, setup, producer, producer_link, sinks, faults, quiet_at, deadline }
     }
 

@@ -355,7 +355,8 @@ impl World {
             Peer::Source => 1_000_000,
             Peer::Sink(sink) => self.plan.sinks[sink].0.rate,
         };
-        let times = self.travel(peer, 1, len * MILLI / rate, false);
+        let is_certain = matches!(post, Post::Sink(sink::Hear::End { .. }));
+        let times = self.travel(peer, 1, len * MILLI / rate, is_certain);
         if let (true, Peer::Sink(sink)) = (times.is_empty(), peer) {
             self.node.drop_bytes(sink, era, len);
         }
@@ -365,8 +366,8 @@ impl World {
         }
     }
 
-    /// When a word arrives: never, once or twice. A word that opens a link is neither lost nor late.
-    fn travel(&mut self, peer: Peer, way: usize, takes: u64, opens: bool) -> Vec<u64> {
+    /// When a word arrives: never, once or twice. One that is `certain` is lost with its link alone.
+    fn travel(&mut self, peer: Peer, way: usize, takes: u64, certain: bool) -> Vec<u64> {
         let (now, quiet) = (self.now, self.now >= self.plan.quiet_at);
         let dice =
             [self.rng.random_range(0..1000), self.rng.random_range(0..1000), self.rng.random_range(0..1000)];
@@ -377,7 +378,7 @@ impl World {
         }
         let habits = &link.habits;
         let in_order = (now + habits.delay + jitter % habits.jitter).max(link.last[way]) + takes;
-        let faulty = !quiet && !opens;
+        let faulty = !quiet && !certain;
         if faulty && dice[0] < habits.loses {
             return Vec::new();
         }
