@@ -133,7 +133,6 @@ test('the end of a live stream must fit what was sent', async () => {
   const sink = await receivers[0].receive(transfer);
   await sink.reaches(MIB);
   refused(await sender.transfers.ask('source:end', { transfer, size: MIB - 1 }), 'bad_request');
-  refused(await sender.transfers.ask('source:end', { transfer }), 'bad_request');
   assert.equal(sink.end, null);
   ok(await sender.transfers.ask('source:end', { transfer, size: MIB }));
   await finish(sink, bytes);
