@@ -1,1 +1,109 @@
-//! (being written)
+//! Socket.IO: one file per namespace, each event a command, in the order of arrival. Handlers enqueue in
+//! the reading task and return at once, because what they would await runs out of order. Nothing here
+//! outlives a link, and no rule lives here.
+
+mod call;
+pub mod compat;
+mod peer;
+mod ports;
+mod rooms;
+mod transfers;
+
+use std::future::{Ready, ready};
+use std::sync::Arc;
+use std::time::Duration;
+
+use socketioxide::extract::{Event, SocketRef};
+use socketioxide::layer::SocketIoLayer;
+use socketioxide::socket::DisconnectReason;
+use socketioxide::{ParserConfig, SocketIo};
+
+use self::call::Call;
+use self::compat::Links;
+use self::peer::{Peer, Wire};
+use crate::hub::Hub;
+use crate::protocol::{Code, ErrorCode, Refusal};
+
+/// Packets that wait for a slow client, at most. Chunks take a part of it (see `peer`), words of control
+/// the rest; one that finds no room cuts the link.
+const QUEUE: usize = 1024;
+
+/// What an operator may choose of the connection to clients.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Time between two heartbeats.
+    pub ping_interval: Duration,
+    /// Time for the answer to one.
+    pub ping_timeout: Duration,
+    /// Bytes of one message, at most, by any transport.
+    pub max_payload: u64,
+}
+
+/// The gateway. Cheap to clone.
+#[derive(Clone)]
+pub struct Gateway {
+    hub: Hub,
+    links: Links,
+}
+
+impl Gateway {
+    /// A gateway to `hub`, as a layer for the web server and the handle that closes it.
+    pub fn layer(hub: Hub, links: Links, options: &Options) -> (SocketIoLayer, SocketIo) {
+        let payload = usize::try_from(options.max_payload).unwrap_or(usize::MAX);
+        let parser = ParserConfig::common()
+            // An event has at most one attachment; a few more are read, so that they can be refused.
+            .max_incoming_binaries(4)
+            .max_incoming_binary_buf_size(payload);
+        let (layer, io) = SocketIo::builder()
+            .ping_interval(options.ping_interval)
+            .ping_timeout(options.ping_timeout)
+            .max_payload(options.max_payload)
+            .ws_max_message_size(payload)
+            .ws_max_frame_size(payload)
+            .max_buffer_size(QUEUE)
+            .with_parser(parser)
+            .build_layer();
+        let gateway = Self { hub, links };
+        let rooms = gateway.clone();
+        io.ns(crate::protocol::rooms::NAMESPACE, move |socket: SocketRef| {
+            rooms::on_connect(&rooms, &socket);
+            ready(())
+        });
+        io.ns(crate::protocol::transfers::NAMESPACE, move |socket: SocketRef| {
+            transfers::on_connect(&gateway, &socket);
+            ready(())
+        });
+        // Clients connect to the root before or beside a namespace of ours; nothing is said there.
+        io.ns("/", |_: SocketRef| ready(()));
+        (layer, io)
+    }
+
+    fn new_peer(&self) -> Arc<Peer> {
+        let most_bytes = 2 * self.hub.options().relay.window;
+        Peer::new(self.hub.next_peer(), self.links.clone(), most_bytes)
+    }
+
+    /// The connection is gone, unless only this namespace was left.
+    fn forget_link(&self, socket: &SocketRef, reason: DisconnectReason) {
+        let stays =
+            matches!(reason, DisconnectReason::ClientNSDisconnect | DisconnectReason::ServerNSDisconnect);
+        if !stays {
+            self.links.forget(socket.id.as_str());
+        }
+    }
+}
+
+/// Answers events that the namespace does not have.
+fn refuse_the_rest(socket: &SocketRef, peer: &Arc<Peer>) {
+    let peer = peer.clone();
+    socket.on_fallback(move |Event(name): Event, call: Call<serde::de::IgnoredAny>| -> Ready<()> {
+        let wire = Wire { socket: call.socket, peer: peer.clone() };
+        let name: String = name.chars().take(64).collect();
+        let why = Refusal::new(
+            ErrorCode::BadRequest,
+            "There is no such event in this namespace; see the protocol reference.",
+        );
+        wire.reply::<()>(call.reply, &name, Code::Error, Err(why));
+        ready(())
+    });
+}

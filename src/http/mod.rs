@@ -1,1 +1,5 @@
 //! (being written)
+
+pub mod disposition;
+pub mod page;
+pub mod range;

@@ -1,1 +1,270 @@
-//! (being written)
+//! Handles and tasks: a task per room, a task per transfer, and the registry that finds them. It turns
+//! what the machines decide into calls on ports, and refuses to decide: a protocol `if` belongs below.
+//!
+//! Every task hangs on the hub: [`Hub::close`] ends them all and waits.
+
+mod answer;
+mod clock;
+mod port;
+mod room_handle;
+mod room_task;
+pub mod session;
+mod transfer_handle;
+mod transfer_task;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use dashmap::DashMap;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use self::answer::{Answer, Outcome};
+pub use self::clock::Clock;
+pub use self::port::{Chunk, Full, PeerPort, SinkPort, SourcePort};
+pub use self::room_handle::{Command as RoomCommand, RoomHandle};
+pub use self::session::SinkKind;
+pub use self::transfer_handle::{Command as TransferCommand, SinkBox, SourceBox, TransferHandle, Wish};
+
+use self::session::Session;
+use crate::protocol::rooms::{Join, Joined};
+use crate::protocol::transfers::ChunkSizes;
+use crate::protocol::{DropId, FileName, FolderPath, MediaType, MemberId, RoomId, Secret, TransferId};
+use crate::relay::{self, Budget, Relay};
+use crate::room::{self, PeerId};
+use crate::transfer::{self, Transfer};
+
+/// What an operator may choose of rooms and transfers.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Of each room.
+    pub room: room::Options,
+    /// Of each transfer's life.
+    pub transfer: transfer::Options,
+    /// Of each transfer's bytes.
+    pub relay: relay::Options,
+    /// The sizes that chunks may have.
+    pub chunk: ChunkSizes,
+    /// Bytes that all transfers together may hold.
+    pub budget: u64,
+    /// Rooms at once, at most; beyond it a join is refused with `overloaded`.
+    pub rooms: usize,
+    /// Transfers at once, at most; beyond it an offer is refused with `overloaded`.
+    pub transfers: usize,
+    /// HTTP downloads at once by one token, at most; beyond it, `rate_limited`.
+    pub downloads_per_token: usize,
+}
+
+/// What is known of a file.
+#[derive(Debug, Clone)]
+pub struct File {
+    /// Its name.
+    pub name: FileName,
+    /// The folder it lies in.
+    pub path: Option<FolderPath>,
+    /// Its media type.
+    pub media_type: MediaType,
+    /// Bytes, or none while not known.
+    pub size: Option<u64>,
+}
+
+/// A transfer as its room offered it.
+struct Offered {
+    transfer: TransferId,
+    from: MemberId,
+    invited: Arc<[MemberId]>,
+}
+
+/// The node's rooms and transfers. Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub struct Hub(Arc<Inner>);
+
+struct Inner {
+    options: Options,
+    clock: Clock,
+    budget: Budget,
+    rooms: DashMap<RoomId, RoomHandle>,
+    drops: DashMap<DropId, RoomHandle>,
+    transfers: DashMap<TransferId, (TransferHandle, RoomHandle)>,
+    tokens: DashMap<[u8; 32], TransferId>,
+    next_peer: AtomicU64,
+    ended: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Hub {
+    /// A hub without rooms.
+    pub fn new(options: Options) -> Self {
+        Self(Arc::new(Inner {
+            clock: Clock::start(),
+            budget: Budget::new(options.budget),
+            options,
+            rooms: DashMap::new(),
+            drops: DashMap::new(),
+            transfers: DashMap::new(),
+            tokens: DashMap::new(),
+            next_peer: AtomicU64::new(1),
+            ended: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+        }))
+    }
+
+    /// A number for a new link or download; never given twice.
+    pub fn next_peer(&self) -> PeerId {
+        PeerId(self.0.next_peer.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Enters a room, which comes to be if there is none.
+    pub fn join(&self, peer: PeerId, port: Arc<dyn PeerPort>, join: Join, answer: Answer<Box<Joined>>) {
+        let room = join.room.clone();
+        self.redirect(&room, RoomCommand::Join { peer, port, join, answer });
+    }
+
+    /// The room of this id.
+    pub fn room(&self, id: &RoomId) -> Option<RoomHandle> {
+        self.0.rooms.get(id).map(|room| room.clone())
+    }
+
+    /// The room that a drop was offered in.
+    pub fn room_of_drop(&self, id: &DropId) -> Option<RoomHandle> {
+        self.0.drops.get(id).map(|room| room.clone())
+    }
+
+    /// The room that a transfer belongs to.
+    pub fn room_of_transfer(&self, id: &TransferId) -> Option<RoomHandle> {
+        self.0.transfers.get(id).map(|transfer| transfer.1.clone())
+    }
+
+    /// The transfer of this id.
+    pub fn transfer(&self, id: &TransferId) -> Option<TransferHandle> {
+        self.0.transfers.get(id).map(|transfer| transfer.0.clone())
+    }
+
+    /// The transfer that gave out this token. Looked up by its digest, so time tells nothing of it.
+    pub fn transfer_of_token(&self, token: &Secret) -> Option<(TransferId, TransferHandle)> {
+        let id = self.0.tokens.get(&token.fingerprint())?.clone();
+        let handle = self.transfer(&id)?;
+        Some((id, handle))
+    }
+
+    /// The sizes that chunks may have.
+    pub fn chunk_sizes(&self) -> ChunkSizes {
+        self.0.options.chunk
+    }
+
+    /// What the operator chose.
+    pub fn options(&self) -> &Options {
+        &self.0.options
+    }
+
+    /// Tells a transfer that a link is lost, even when its mailbox is full now.
+    pub fn lose_transfer(&self, transfer: &TransferHandle, peer: PeerId) {
+        let transfer = transfer.clone();
+        self.0.tasks.spawn(async move {
+            transfer.send_when_there_is_room(TransferCommand::Lost { peer }).await;
+        });
+    }
+
+    /// Tells a room that a link is lost, even when its mailbox is full now.
+    pub fn lose_room(&self, room: &RoomHandle, peer: PeerId) {
+        let room = room.clone();
+        self.0.tasks.spawn(async move { room.send_when_there_is_room(RoomCommand::Lost { peer }).await });
+    }
+
+    /// Ends every task and waits until they have ended.
+    pub async fn close(&self) {
+        self.0.ended.cancel();
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+    }
+
+    fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    fn ended(&self) -> &CancellationToken {
+        &self.0.ended
+    }
+
+    fn tasks(&self) -> &TaskTracker {
+        &self.0.tasks
+    }
+
+    /// Hands a command to the room, or, if it ended meanwhile, a join to a new one.
+    fn redirect(&self, id: &RoomId, mut command: RoomCommand) {
+        loop {
+            let RoomCommand::Join { .. } = &command else { return };
+            if !self.0.rooms.contains_key(id) && self.0.rooms.len() >= self.0.options.rooms {
+                // Its answer says `overloaded`.
+                return;
+            }
+            let room = self.0.rooms.entry(id.clone());
+            let room = room.or_insert_with(|| room_task::Task::start(self.clone(), id.clone())).clone();
+            match room.offer(command) {
+                Ok(()) => return,
+                Err(back) => {
+                    self.forget_room(id, &room);
+                    command = back;
+                }
+            }
+        }
+    }
+
+    fn forget_room(&self, id: &RoomId, room: &RoomHandle) {
+        self.0.rooms.remove_if(id, |_, known| known.is(room));
+    }
+
+    fn forget_drop(&self, drop: &DropId) {
+        self.0.drops.remove(drop);
+    }
+
+    fn transfers_left(&self) -> usize {
+        self.0.options.transfers.saturating_sub(self.0.transfers.len())
+    }
+
+    fn know_drop(&self, drop: &DropId, room: &RoomHandle) {
+        self.0.drops.insert(drop.clone(), room.clone());
+    }
+
+    fn know_token(&self, token: &Secret, transfer: &TransferId) {
+        self.0.tokens.insert(token.fingerprint(), transfer.clone());
+    }
+
+    fn start_transfer(
+        &self,
+        offered: Offered,
+        file: Arc<File>,
+        token: Secret,
+        room: RoomHandle,
+    ) -> TransferHandle {
+        let now = self.0.clock.now();
+        let (life, bytes) = match file.size {
+            Some(_) => (transfer::Source::Seekable, relay::Source::Seekable),
+            None => (transfer::Source::Once, relay::Source::Once),
+        };
+        let Offered { transfer: id, from, invited } = offered;
+        let options = &self.0.options;
+        let transfer = Transfer::new(now, id.clone(), from, life, file.size, invited, options.transfer);
+        let relay = Relay::new(options.relay.clone(), self.0.budget.clone(), bytes, file.size);
+        self.know_token(&token, &id);
+        let session = Session::new(now, transfer, relay);
+        let handle = transfer_task::Task::new(self.clone(), session, file, token, room.clone()).start();
+        self.0.transfers.insert(id, (handle.clone(), room));
+        handle
+    }
+
+    fn forget_transfer(&self, id: &TransferId, tokens: &[Secret]) {
+        self.0.transfers.remove(id);
+        for token in tokens {
+            self.0.tokens.remove(&token.fingerprint());
+        }
+    }
+}
+
+/// Bits from the thread's cryptographic generator.
+fn random<T>() -> T
+where
+    rand::distr::StandardUniform: rand::distr::Distribution<T>,
+{
+    rand::random()
+}

@@ -1,0 +1,136 @@
+/** Someone with a browser window of their own, behind a proxy of their own. */
+import { mkdir } from "node:fs/promises";
+import {
+  type Browser,
+  type BrowserContext,
+  chromium,
+  type Download,
+  type Locator,
+  type Page,
+} from "playwright-core";
+import { expect } from "vitest";
+import type { Server } from "./Server";
+import { TcpProxy } from "./TcpProxy";
+
+const OUTPUT = new URL("./output/", import.meta.url).pathname;
+/** Milliseconds that anything may take: two cores are shared with a server and two browsers. */
+export const SOON = Number(process.env.E2E_TIMEOUT ?? 120) * 1000 - 20_000;
+
+export function launch(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM_BIN ?? "/usr/bin/chromium",
+    headless: true,
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+    ],
+  });
+}
+
+export class Person {
+  /** Downloads that began, in order; `download` takes them. */
+  readonly #downloads: Download[] = [];
+  /** What the browser complained of: uncaught errors, and what the content security policy forbade. */
+  readonly complaints: string[] = [];
+  /** Hosts that were asked for something. */
+  readonly hosts = new Set<string>();
+
+  private constructor(
+    readonly name: string,
+    readonly page: Page,
+    readonly proxy: TcpProxy,
+    private readonly context: BrowserContext,
+  ) {
+    page.setDefaultTimeout(SOON);
+    page.on("download", (download) => this.#downloads.push(download));
+    page.on("pageerror", (error) => this.complaints.push(error.message));
+    page.on("console", (message) => {
+      if (/Content Security Policy/i.test(message.text())) this.complaints.push(message.text());
+    });
+    page.on("request", (request) => this.hosts.add(new URL(request.url()).host));
+  }
+
+  static async make(browser: Browser, server: Server, name: string): Promise<Person> {
+    const context = await browser.newContext({
+      acceptDownloads: true,
+      viewport: { width: 1100, height: 800 },
+    });
+    return new Person(name, await context.newPage(), await TcpProxy.before(server.url), context);
+  }
+
+  /** Enters `room` by its address, under their name. */
+  async enter(room: string): Promise<this> {
+    await this.page.goto(this.proxy.url);
+    await this.page.getByTestId("my-name").fill(this.name);
+    await this.page.getByTestId("room-code").fill(room);
+    await this.page.getByTestId("enter-room").click();
+    await this.connected("joined");
+    return this;
+  }
+
+  async connected(state: "joined" | "offline"): Promise<void> {
+    await this.page.locator(`[data-testid=connection][data-state=${state}]`).waitFor();
+  }
+
+  async offer(...paths: string[]): Promise<void> {
+    await this.page.getByTestId("choose-files").setInputFiles(paths);
+  }
+
+  /** The row of the file `name`; the newest offer's when there are several. */
+  transfer(name: string): Locator {
+    return this.page.locator(`[data-testid=transfer][data-name="${name}"]`).first();
+  }
+
+  async press(name: string, action: string): Promise<void> {
+    await this.transfer(name).getByTestId(action).click();
+  }
+
+  /** Waits until the row of `name` says `words`. */
+  async reads(name: string, words: string | RegExp): Promise<void> {
+    await this.transfer(name).getByTestId("transfer-words").filter({ hasText: words }).waitFor();
+  }
+
+  /** Waits until the row of `name` says `words` about `receiver`. */
+  async readsOf(name: string, receiver: string, words: string): Promise<void> {
+    const row = this.transfer(name).locator(`[data-testid=receiver][data-name="${receiver}"]`);
+    await row.filter({ hasText: words }).waitFor();
+  }
+
+  /** Bytes that the row of `name` shows as done. */
+  async done(name: string): Promise<number> {
+    const bar = this.transfer(name).getByTestId("progress");
+    if ((await bar.count()) === 0) return 0;
+    return Number(await bar.getAttribute("data-done"));
+  }
+
+  async doneAtLeast(name: string, bytes: number): Promise<void> {
+    await expect.poll(() => this.done(name), { timeout: SOON, interval: 20 }).toBeGreaterThanOrEqual(bytes);
+  }
+
+  /** The next download's name, and its path once it is whole. */
+  async download(): Promise<{ name: string; path: string }> {
+    await expect.poll(() => this.#downloads.length, { timeout: SOON }).toBeGreaterThan(0);
+    const download = this.#downloads.shift();
+    if (!download) throw new Error("no download");
+    return { name: download.suggestedFilename(), path: await download.path() };
+  }
+
+  get downloads(): number {
+    return this.#downloads.length;
+  }
+
+  async shoot(name: string): Promise<void> {
+    await mkdir(OUTPUT, { recursive: true });
+    await this.page.screenshot({ path: `${OUTPUT}${name}.png`, fullPage: true });
+  }
+
+  async leave(): Promise<void> {
+    await this.context.close();
+    await this.proxy.stop();
+  }
+}

@@ -1,0 +1,145 @@
+/**
+ * A TCP proxy of a test's own between one browser and the server: it cuts, refuses, holds and slows down at
+ * an exact byte, so that tests need no luck and no sleeps.
+ */
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+
+interface Pair {
+  client: Socket;
+  server: Socket;
+  held: boolean;
+}
+
+/** What is done once so many more bytes have come down. */
+interface Plan {
+  after: number;
+  act(): void;
+}
+
+export class TcpProxy {
+  readonly #pairs = new Set<Pair>();
+  readonly #listener: Server;
+  #door: "open" | "shut" = "open";
+  #plan: Plan | undefined;
+  #pace = Number.POSITIVE_INFINITY;
+  #down = 0;
+
+  private constructor(private readonly port: number) {
+    this.#listener = createServer((client) => this.#accept(client));
+  }
+
+  /** In front of `url`. */
+  static async before(url: string): Promise<TcpProxy> {
+    const proxy = new TcpProxy(Number(new URL(url).port));
+    proxy.#listener.listen(0, "127.0.0.1");
+    await once(proxy.#listener, "listening");
+    return proxy;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#listener.address() as AddressInfo).port}`;
+  }
+
+  /** Bytes that came down to the browser. */
+  get down(): number {
+    return this.#down;
+  }
+
+  /** Ends every connection and refuses new ones until `mend`. */
+  cut(): void {
+    this.#door = "shut";
+    this.#endAll();
+  }
+
+  mend(): void {
+    this.#door = "open";
+  }
+
+  /** Cuts once `bytes` more have come down; resolves then. */
+  cutAfter(bytes: number): Promise<void> {
+    return this.#after(bytes, () => this.cut());
+  }
+
+  /** Resolves once `bytes` more have come down. */
+  reach(bytes: number): Promise<void> {
+    return this.#after(bytes, () => undefined);
+  }
+
+  /** Holds what is connected once `bytes` more have come down, for good; what connects later is free. */
+  holdAfter(bytes: number): Promise<void> {
+    return this.#after(bytes, () => {
+      for (const pair of this.#pairs) {
+        pair.held = true;
+        pair.server.pause();
+      }
+    });
+  }
+
+  /** Lets down at most so many bytes a second from now on, on each connection. */
+  pace(bytesPerSecond: number): void {
+    this.#pace = bytesPerSecond;
+  }
+
+  async stop(): Promise<void> {
+    this.#endAll();
+    await new Promise((closed) => this.#listener.close(closed));
+  }
+
+  #after(bytes: number, act: () => void): Promise<void> {
+    return new Promise((done) => {
+      this.#plan = {
+        after: this.#down + bytes,
+        act: () => {
+          act();
+          done();
+        },
+      };
+    });
+  }
+
+  #accept(client: Socket): void {
+    if (this.#door === "shut") {
+      client.destroy();
+      return;
+    }
+    const server = connect(this.port, "127.0.0.1");
+    const pair: Pair = { client, server, held: false };
+    this.#pairs.add(pair);
+    const end = () => this.#end(pair);
+    for (const socket of [client, server]) socket.on("error", end).on("close", end);
+    client.pipe(server);
+    server.on("data", (bytes) => this.#bring(pair, bytes));
+  }
+
+  #bring(pair: Pair, bytes: Buffer): void {
+    const { client, server } = pair;
+    const room = client.write(bytes);
+    this.#down += bytes.length;
+    const plan = this.#plan;
+    if (plan && this.#down >= plan.after) {
+      this.#plan = undefined;
+      plan.act();
+    }
+    const go = () => {
+      if (!pair.held) server.resume();
+    };
+    if (Number.isFinite(this.#pace)) {
+      server.pause();
+      setTimeout(go, (bytes.length / this.#pace) * 1000);
+    } else if (!room) {
+      server.pause();
+      client.once("drain", go);
+    }
+  }
+
+  #end(pair: Pair): void {
+    pair.client.destroy();
+    pair.server.destroy();
+    this.#pairs.delete(pair);
+  }
+
+  #endAll(): void {
+    for (const pair of [...this.#pairs]) this.#end(pair);
+  }
+}

@@ -1,0 +1,92 @@
+/** The main job in real browsers: drop, accept, and the same bytes arrive. */
+import { expect, test } from "vitest";
+import { MIB, sha256 } from "./files";
+import { party } from "./party";
+
+const here = party();
+
+test("a small file that is accepted arrives byte for byte", async () => {
+  const { ada, bo } = await here.meet();
+  const path = await here.files.file("small.txt", 12_345);
+  await ada.offer(path);
+  await bo.reads("small.txt", "offered to you");
+  await bo.shoot("offer");
+  await bo.press("small.txt", "accept");
+  const got = await bo.download();
+  expect(got.name).toBe("small.txt");
+  expect(await sha256(got.path)).toBe(await sha256(path));
+  await bo.reads("small.txt", "received");
+  await ada.readsOf("small.txt", "Bo", "has all of it");
+  await ada.reads("small.txt", "everyone who accepted has it");
+});
+
+test("a large file arrives byte for byte through the private file system", async () => {
+  const { ada, bo } = await here.meet();
+  const path = await here.files.file("large.bin", 200 * MIB + 3);
+  await ada.offer(path);
+  bo.proxy.pace(100 * MIB);
+  await bo.press("large.bin", "accept");
+  await bo.doneAtLeast("large.bin", 20 * MIB);
+  await bo.shoot("receiving");
+  await ada.shoot("sending");
+  bo.proxy.pace(Number.POSITIVE_INFINITY);
+  const got = await bo.download();
+  expect(await sha256(got.path)).toBe(await sha256(path));
+  await ada.readsOf("large.bin", "Bo", "has all of it");
+});
+
+test("an empty file arrives too", async () => {
+  const { ada, bo } = await here.meet();
+  await ada.offer(await here.files.file("empty", 0));
+  await bo.press("empty", "accept");
+  const got = await bo.download();
+  expect(await sha256(got.path)).toBe(await sha256(`${here.files.directory}/empty`));
+});
+
+test("all files of an offer are accepted at once", async () => {
+  const { ada, bo } = await here.meet();
+  const paths = await Promise.all([1, 2, 3].map((n) => here.files.file(`part ${n}.bin`, n * MIB)));
+  await ada.offer(...paths);
+  await bo.page.getByTestId("accept-all").click();
+  const got = [await bo.download(), await bo.download(), await bo.download()];
+  const hashes = await Promise.all(got.map(async ({ name, path }) => [name, await sha256(path)]));
+  const sent = await Promise.all(paths.map(async (path, n) => [`part ${n + 1}.bin`, await sha256(path)]));
+  expect(hashes.sort()).toEqual(sent.sort());
+});
+
+test("everyone in the room who accepts gets it, the late ones too", async () => {
+  const { ada, bo, room } = await here.meet();
+  const path = await here.files.file("for all.bin", 20 * MIB);
+  await ada.offer(path);
+  await bo.press("for all.bin", "accept");
+  await ada.reads("for all.bin", "everyone who accepted has it");
+  const cy = await (await here.person("Cy")).enter(room);
+  await cy.press("for all.bin", "accept");
+  const want = await sha256(path);
+  expect(await sha256((await bo.download()).path)).toBe(want);
+  expect(await sha256((await cy.download()).path)).toBe(want);
+});
+
+test("an offer to one member is shown to that member alone", async () => {
+  const { ada, bo, room } = await here.meet();
+  const cy = await (await here.person("Cy")).enter(room);
+  await ada.page.getByTestId("offer-to").selectOption({ label: "Bo" });
+  await ada.offer(await here.files.file("for bo.txt", 10));
+  await bo.reads("for bo.txt", "offered to you");
+  await ada.page.getByTestId("offer-to").selectOption({ label: "everyone" });
+  await ada.offer(await here.files.file("for everyone.txt", 10));
+  await cy.reads("for everyone.txt", "offered to you");
+  expect(await cy.transfer("for bo.txt").count()).toBe(0);
+});
+
+test("the browser's own download gets the same bytes over HTTP", async () => {
+  const { ada, bo } = await here.meet();
+  const path = await here.files.file("über “quotes”.bin", 30 * MIB);
+  await ada.offer(path);
+  await bo.press("über “quotes”.bin", "download");
+  const got = await bo.download();
+  expect(got.name).toBe("über “quotes”.bin");
+  expect(await sha256(got.path)).toBe(await sha256(path));
+  await bo.reads("über “quotes”.bin", "received");
+  await ada.readsOf("über “quotes”.bin", "Bo", "has all of it");
+});

@@ -1,0 +1,72 @@
+/** What every test of a file shares: the server, the browser, files, and people who leave after each test. */
+import type { Browser } from "playwright-core";
+import { afterAll, afterEach, beforeAll, expect } from "vitest";
+import { Workbench } from "./files";
+import { launch, Person } from "./Person";
+import { Server } from "./Server";
+
+export interface Party {
+  readonly files: Workbench;
+  /** Two people in a room of their own. */
+  meet(): Promise<{ ada: Person; bo: Person; room: string }>;
+  person(name: string): Promise<Person>;
+}
+
+/** To be called once at the top of a test file. */
+export function party(): Party {
+  let server: Server | undefined;
+  let browser: Browser | undefined;
+  let files: Workbench | undefined;
+  let people: Person[] = [];
+  let rooms = 0;
+
+  beforeAll(async () => {
+    [server, browser, files] = await Promise.all([Server.start(), launch(), Workbench.make()]);
+  });
+
+  afterEach(async ({ task }) => {
+    const failed = task.result?.state === "fail";
+    if (failed) await Promise.all(people.map((one) => one.shoot(`failed-${slug(task.name)}-${one.name}`)));
+    const complaints = people.flatMap((one) => one.complaints);
+    const strangers = people.flatMap((one) => [...one.hosts].filter((host) => !one.proxy.url.endsWith(host)));
+    await Promise.all(people.map((one) => one.leave()));
+    people = [];
+    expect(complaints).toEqual([]);
+    expect(strangers).toEqual([]);
+  });
+
+  afterAll(async () => {
+    await browser?.close();
+    await server?.stop();
+    await files?.clear();
+  });
+
+  const person = async (name: string) => {
+    if (!browser || !server) throw new Error("not started");
+    const made = await Person.make(browser, server, name);
+    people.push(made);
+    return made;
+  };
+
+  return {
+    get files() {
+      if (!files) throw new Error("not started");
+      return files;
+    },
+    person,
+    async meet() {
+      rooms += 1;
+      const room = `test-room-${rooms}`;
+      const ada = await (await person("Ada")).enter(room);
+      const bo = await (await person("Bo")).enter(room);
+      return { ada, bo, room };
+    },
+  };
+}
+
+function slug(text: string): string {
+  return text
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .slice(0, 60);
+}

@@ -1,0 +1,109 @@
+/** The room itself: who is here, what is said, and a page that anyone can use. */
+import { expect, test } from "vitest";
+import type { Person } from "./Person";
+import { party } from "./party";
+
+const here = party();
+
+async function membersOf(person: Person, ...names: string[]): Promise<void> {
+  await expect
+    .poll(async () =>
+      (await person.page.getByTestId("member").allInnerTexts()).map((text) => text.split("\n")[0]),
+    )
+    .toEqual(expect.arrayContaining(names));
+}
+
+test("a room is made with a name that can be read aloud, and entered by its address", async () => {
+  const ada = await here.person("Ada");
+  await ada.page.goto(ada.proxy.url);
+  await ada.page.getByTestId("make-room").waitFor();
+  await ada.shoot("front");
+  await ada.page.getByTestId("make-room").click();
+  await ada.connected("joined");
+  const room = (await ada.page.getByTestId("room-id").textContent()) ?? "";
+  expect(room).toMatch(/^[a-z]+-[a-z]+-\d+$/);
+  expect(new URL(ada.page.url()).pathname).toBe(`/rooms/${room}`);
+  const bo = await here.person("Bo");
+  await bo.page.goto(`${bo.proxy.url}/rooms/${room}`);
+  await bo.connected("joined");
+  await expect.poll(() => ada.page.getByTestId("member").count()).toBe(2);
+});
+
+test("members see each other come and go", async () => {
+  const { ada, bo } = await here.meet();
+  await membersOf(ada, "Ada", "Bo");
+  await membersOf(bo, "Ada", "Bo");
+  await bo.page.getByTestId("leave").click();
+  await expect.poll(() => ada.page.getByTestId("member").count()).toBe(1);
+});
+
+test("messages are shown to everyone, as text and nothing else", async () => {
+  const { ada, bo } = await here.meet();
+  const text = `<img src=x onerror="document.title='owned'"> & hello`;
+  await ada.page.getByTestId("say").fill(text);
+  await ada.page.getByTestId("say").press("Enter");
+  for (const one of [ada, bo]) {
+    await one.page.getByTestId("message").filter({ hasText: text }).waitFor();
+    expect(await one.page.locator("img").count()).toBe(0);
+    expect(await one.page.title()).not.toBe("owned");
+  }
+  await bo.page.reload();
+  await bo.page.getByTestId("message").filter({ hasText: text }).waitFor();
+});
+
+test("a file is offered, accepted and saved with the keyboard alone", async () => {
+  const { ada, bo } = await here.meet();
+  await ada.offer(await here.files.file("by key.txt", 100));
+  await bo.transfer("by key.txt").waitFor();
+  await bo.transfer("by key.txt").getByTestId("accept").focus();
+  await bo.page.keyboard.press("Enter");
+  await bo.download();
+  await bo.page.getByTestId("choose-files").evaluate((input) => {
+    input.parentElement?.querySelector("button")?.focus();
+  });
+  const [chooser] = await Promise.all([bo.page.waitForEvent("filechooser"), bo.page.keyboard.press("Enter")]);
+  await chooser.setFiles(await here.files.file("back.txt", 5));
+  await ada.reads("back.txt", "offered to you");
+});
+
+test("files that are dropped on the page are offered", async () => {
+  const { ada, bo } = await here.meet();
+  const data = await ada.page.evaluateHandle(() => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File(["dropped"], "dropped.txt", { type: "text/plain" }));
+    return transfer;
+  });
+  await ada.page.getByTestId("drop-zone").dispatchEvent("drop", { dataTransfer: data });
+  await bo.reads("dropped.txt", "offered to you");
+});
+
+test("a room with a passphrase lets in who knows it", async () => {
+  const ada = await here.person("Ada");
+  await ada.page.goto(ada.proxy.url);
+  await ada.page.getByText("Ask for a passphrase too").click();
+  await ada.page.getByTestId("make-passphrase").fill("open sesame");
+  await ada.page.getByTestId("make-room").click();
+  await ada.connected("joined");
+  const room = (await ada.page.getByTestId("room-id").textContent()) ?? "";
+  const bo = await here.person("Bo");
+  await bo.page.goto(`${bo.proxy.url}/rooms/${room}`);
+  await bo.page.getByTestId("passphrase").fill("wrong");
+  await bo.page.getByTestId("try-passphrase").click();
+  await bo.page.getByTestId("refused").waitFor();
+  await bo.page.getByTestId("passphrase").fill("open sesame");
+  await bo.page.getByTestId("try-passphrase").click();
+  await bo.connected("joined");
+  await ada.page.reload();
+  await ada.connected("joined");
+});
+
+test("on a phone nothing is cut off, in the dark neither", async () => {
+  const { ada, bo } = await here.meet();
+  await ada.offer(await here.files.file(`${"a very long name ".repeat(8)}.txt`, 10));
+  await bo.page.setViewportSize({ width: 360, height: 700 });
+  await bo.page.emulateMedia({ colorScheme: "dark" });
+  await bo.page.getByTestId("transfer").waitFor();
+  await bo.shoot("phone-dark");
+  const [wide, window] = await bo.page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+  expect(wide).toBeLessThanOrEqual(window ?? 0);
+});

@@ -1,0 +1,78 @@
+import { expect, test } from "vitest";
+import { Incoming } from "../sdk/Incoming";
+import { Outgoing } from "../sdk/Outgoing";
+import type { ReceiverState, TransferState } from "../sdk/protocol";
+import { bytes, percent, timeLeft } from "./format";
+import { randomRoomId, roomIdIn } from "./roomId";
+import { transferView } from "./store/views";
+
+const OFFERED = { transfer: "t", name: "a", size: 10, type: "text/plain", state: "offered" as const };
+const nameOf = (member: string) => member;
+
+function folded<T extends Incoming | Outgoing>(transfer: T, state: TransferState, mine?: ReceiverState): T {
+  const receivers = mine ? [{ member: "me", state: mine, received: 4 }] : [];
+  transfer.fold({ transfer: "t", state, size: 10, sent: 5, receivers, bytesPerSecond: 0, etaSeconds: null });
+  return transfer;
+}
+
+function incoming(stage: Incoming["stage"], state: TransferState, mine?: ReceiverState): Incoming {
+  const transfer = folded(new Incoming(OFFERED, "me"), state, mine);
+  transfer.stage = stage;
+  return transfer;
+}
+
+test("only what makes sense can be pressed by a receiver", () => {
+  const actions = (...how: Parameters<typeof incoming>) => transferView(incoming(...how), nameOf).actions;
+  expect(actions("offered", "offered")).toEqual(["accept", "download", "reject"]);
+  expect(actions("offered", "cancelled")).toEqual([]);
+  expect(actions("receiving", "active", "receiving")).toEqual(["pause", "cancel"]);
+  expect(actions("receiving", "active", "paused")).toEqual(["resume", "cancel"]);
+  expect(actions("receiving", "paused", "receiving")).toEqual(["cancel"]);
+  expect(actions("rejected", "offered", "rejected")).toEqual(["accept", "download"]);
+  expect(actions("complete", "complete", "complete")).toEqual([]);
+});
+
+test("only what makes sense can be pressed by a sender", () => {
+  const outgoing = folded(new Outgoing(OFFERED), "active");
+  outgoing.stage = "serving";
+  expect(transferView(outgoing, nameOf).actions).toEqual(["pause", "cancel"]);
+  expect(transferView(folded(outgoing, "paused"), nameOf).actions).toEqual(["resume", "cancel"]);
+  outgoing.stage = "missing";
+  expect(transferView(folded(outgoing, "suspended"), nameOf).actions).toEqual(["supply", "pause", "cancel"]);
+  expect(transferView(folded(outgoing, "failed"), nameOf).actions).toEqual([]);
+});
+
+test("those who have not answered are not shown as receivers", () => {
+  const outgoing = folded(new Outgoing(OFFERED), "active", "invited");
+  expect(transferView(outgoing, nameOf).receivers).toEqual([]);
+  expect(transferView(folded(outgoing, "active", "receiving"), nameOf).receivers).toMatchObject([
+    { name: "me", words: "receiving", done: 4, flows: true },
+  ]);
+});
+
+test("a percentage is never 100 before all is there", () => {
+  expect(percent(999_999, 1_000_000)).toBe(99);
+  expect(percent(1_000_000, 1_000_000)).toBe(100);
+  expect(percent(0, 0)).toBe(100);
+  expect(percent(5, null)).toBe(0);
+});
+
+test("sizes and times are read as people say them", () => {
+  expect([0, 1, 999, 1000, 999_950, 4_500_000_000].map(bytes)).toEqual([
+    "0 bytes",
+    "1 byte",
+    "999 bytes",
+    "1.0 kB",
+    "1.0 MB",
+    "4.5 GB",
+  ]);
+  expect([null, 5, 65, 3700].map(timeLeft)).toEqual(["", "5 s left", "1 min 5 s left", "1 h 1 min left"]);
+});
+
+test("a room is found in a code and in an address, and nothing else is taken for one", () => {
+  expect(roomIdIn(" calm-otter-42 ")).toBe("calm-otter-42");
+  expect(roomIdIn("calm otter 42")).toBe("calm-otter-42");
+  expect(roomIdIn("http://example.org/rooms/a_B-1?x=1")).toBe("a_B-1");
+  for (const wrong of ["", "a/b", "ä", "x".repeat(65), "<b>"]) expect(roomIdIn(wrong)).toBeUndefined();
+  expect(roomIdIn(randomRoomId())).toMatch(/^[a-z]+-[a-z]+-\d+$/);
+});

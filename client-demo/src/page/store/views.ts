@@ -1,0 +1,207 @@
+/**
+ * What the page shows of drops and transfers: plain values, and which buttons make sense. Pure, so that it
+ * is tested without a page; components show it and decide nothing.
+ */
+import type { Drop, Incoming, Outgoing, Progress, ReceiverState, RoomState, TransferState } from "../../sdk";
+
+export type Action =
+  | "accept"
+  | "download"
+  | "reject"
+  | "pause"
+  | "resume"
+  | "cancel"
+  | "save"
+  | "forget"
+  | "supply";
+
+export interface ReceiverView extends Progress {
+  member: string;
+  name: string;
+  words: string;
+  tone: Tone;
+  flows: boolean;
+}
+
+export interface TransferView {
+  id: string;
+  name: string;
+  path: string;
+  direction: "incoming" | "outgoing";
+  progress: Progress;
+  /** Whether a progress bar makes sense. */
+  moving: boolean;
+  words: string;
+  tone: Tone;
+  error: string | undefined;
+  actions: readonly Action[];
+  receivers: readonly ReceiverView[];
+}
+
+export interface DropView {
+  id: string;
+  fromName: string;
+  mine: boolean;
+  at: number;
+  note: string;
+  transfers: readonly TransferView[];
+  /** Buttons for all files at once; none when there is only one. */
+  actions: readonly Extract<Action, "accept" | "reject">[];
+}
+
+/** How a state is coloured; the words say the same. */
+export type Tone = "calm" | "busy" | "held" | "good" | "bad";
+
+type NameOf = (member: string) => string;
+
+export function dropView(drop: Drop, nameOf: NameOf): DropView {
+  const transfers = drop.transfers.map((transfer) => transferView(transfer, nameOf));
+  const open = drop.transfers.filter(
+    (one) => one.direction === "incoming" && one.stage === "offered" && !one.final,
+  );
+  return {
+    id: drop.id,
+    fromName: drop.fromName,
+    mine: drop.transfers.some(({ direction }) => direction === "outgoing"),
+    at: drop.at,
+    note: drop.note,
+    transfers,
+    actions: open.length > 1 ? ["accept", "reject"] : [],
+  };
+}
+
+export function transferView(transfer: Incoming | Outgoing, nameOf: NameOf): TransferView {
+  const own = transfer.direction === "incoming" ? incomingWords(transfer) : outgoingWords(transfer);
+  return {
+    id: transfer.id,
+    name: transfer.name,
+    path: transfer.path,
+    direction: transfer.direction,
+    progress: transfer.progress,
+    moving: isMoving(transfer),
+    ...own,
+    error: transfer.error?.message,
+    actions: transfer.direction === "incoming" ? incomingActions(transfer) : outgoingActions(transfer),
+    receivers: transfer.receivers
+      .filter(({ state }) => state !== "invited")
+      .map((receiver) => ({
+        ...receiver,
+        name: nameOf(receiver.member),
+        ...RECEIVER_WORDS[receiver.state],
+        flows: ["accepted", "receiving", "paused", "away"].includes(receiver.state),
+      })),
+  };
+}
+
+interface Words {
+  words: string;
+  tone: Tone;
+}
+
+const RECEIVER_WORDS: Record<ReceiverState, Words> = {
+  invited: { words: "has not answered", tone: "calm" },
+  accepted: { words: "accepted", tone: "busy" },
+  receiving: { words: "receiving", tone: "busy" },
+  paused: { words: "paused", tone: "held" },
+  away: { words: "away; goes on when back", tone: "held" },
+  complete: { words: "has all of it", tone: "good" },
+  rejected: { words: "rejected", tone: "calm" },
+  cancelled: { words: "cancelled", tone: "calm" },
+  failed: { words: "failed", tone: "bad" },
+};
+
+const TRANSFER_WORDS: Record<TransferState, Words> = {
+  offered: { words: "waiting for someone to accept", tone: "calm" },
+  active: { words: "sending", tone: "busy" },
+  paused: { words: "paused by the sender", tone: "held" },
+  suspended: { words: "waiting for a lost link; goes on by itself", tone: "held" },
+  complete: { words: "everyone who accepted has it", tone: "good" },
+  cancelled: { words: "cancelled by the sender", tone: "calm" },
+  failed: { words: "failed", tone: "bad" },
+};
+
+function incomingWords(incoming: Incoming): Words {
+  switch (incoming.stage) {
+    case "offered":
+      return incoming.final ? TRANSFER_WORDS[incoming.state] : { words: "offered to you", tone: "calm" };
+    case "asking":
+      return { words: "asking the server", tone: "busy" };
+    case "waiting":
+      return { words: "waiting for other files to finish", tone: "held" };
+    case "receiving":
+    case "browser":
+      if (incoming.paused) return { words: "paused by you", tone: "held" };
+      if (incoming.state === "paused" || incoming.state === "suspended")
+        return TRANSFER_WORDS[incoming.state];
+      return {
+        words: incoming.stage === "browser" ? "downloading in the browser" : "receiving",
+        tone: "busy",
+      };
+    case "complete":
+      return { words: "received", tone: "good" };
+    case "rejected":
+      return { words: "rejected by you", tone: "calm" };
+    case "cancelled":
+      return incoming.final ? TRANSFER_WORDS[incoming.state] : { words: "cancelled by you", tone: "calm" };
+    case "failed":
+      return { words: "failed", tone: "bad" };
+  }
+}
+
+function outgoingWords(outgoing: Outgoing): Words {
+  if (outgoing.stage === "missing" && !outgoing.final) {
+    return { words: "choose the file again, and it goes on", tone: "held" };
+  }
+  if (outgoing.state === "paused") return { words: "paused by you", tone: "held" };
+  if (outgoing.state === "cancelled") return { words: "cancelled by you", tone: "calm" };
+  if (outgoing.error) return TRANSFER_WORDS.failed;
+  return TRANSFER_WORDS[outgoing.state];
+}
+
+function isMoving(transfer: Incoming | Outgoing): boolean {
+  if (transfer.direction === "incoming") return ["waiting", "receiving", "browser"].includes(transfer.stage);
+  return ["active", "paused", "suspended"].includes(transfer.state);
+}
+
+function incomingActions(incoming: Incoming): Action[] {
+  switch (incoming.stage) {
+    case "offered":
+      return incoming.final ? [] : ["accept", "download", "reject"];
+    case "waiting":
+      return ["cancel"];
+    case "receiving":
+    case "browser":
+      if (incoming.paused) return ["resume", "cancel"];
+      return incoming.state === "paused" ? ["cancel"] : ["pause", "cancel"];
+    case "complete":
+      return incoming.kept ? ["save", "forget"] : [];
+    case "rejected":
+    case "cancelled":
+    case "failed":
+      return incoming.acceptable ? ["accept", "download"] : [];
+    case "asking":
+      return [];
+  }
+}
+
+function outgoingActions(outgoing: Outgoing): Action[] {
+  if (outgoing.final || outgoing.stage === "ended") return [];
+  const supply: Action[] = outgoing.stage === "missing" ? ["supply"] : [];
+  switch (outgoing.state) {
+    case "paused":
+      return [...supply, "resume", "cancel"];
+    case "active":
+    case "suspended":
+      return [...supply, "pause", "cancel"];
+    default:
+      return [...supply, "cancel"];
+  }
+}
+
+export const ROOM_WORDS: Record<RoomState, Words> = {
+  connecting: { words: "Connecting", tone: "busy" },
+  joined: { words: "Connected", tone: "good" },
+  offline: { words: "Connection lost; trying again", tone: "held" },
+  refused: { words: "Not let in", tone: "bad" },
+  left: { words: "Left", tone: "calm" },
+};

@@ -1,0 +1,27 @@
+/** A transfer that this member sends. */
+
+import type { Status } from "./protocol";
+import { type Progress, Transfer } from "./Transfer";
+
+/**
+ * - `serving`: the file is at hand, and its bytes are sent as they are asked for.
+ * - `missing`: the page was reloaded; the file has to be chosen again (`room.supply`).
+ * - `elsewhere`: this member's, but its bytes do not come from this page.
+ * - `ended`: nothing more is sent.
+ */
+export type OutgoingStage = "serving" | "missing" | "elsewhere" | "ended";
+
+export class Outgoing extends Transfer {
+  readonly direction = "outgoing";
+  stage: OutgoingStage = "elsewhere";
+
+  override fold(status: Status): void {
+    super.fold(status);
+    this.meter.note(performance.now(), status.sent);
+  }
+
+  /** Bytes that reached the server. All of them is not completion: the receivers' word is. */
+  override get progress(): Progress {
+    return this.progressOf(this.sent, this.state === "active");
+  }
+}

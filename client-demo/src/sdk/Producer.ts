@@ -1,0 +1,216 @@
+/**
+ * Serves the pulls of one transfer from its source: several lanes at once, each from its own offset up to
+ * its limit, with several chunks in flight. It refuses to send what was not asked for, and stays after the
+ * last byte, since someone may accept late.
+ */
+import { ChunkSize } from "./ChunkSize";
+import type { Link } from "./Link";
+import type { Party } from "./Party";
+import type { Pull, Stop } from "./protocol";
+import { RoomdropError } from "./RoomdropError";
+import { retrying } from "./retrying";
+import type { Source } from "./Source";
+import { SourceLane } from "./SourceLane";
+
+export interface ProducerOptions {
+  transfer: string;
+  /** The source token. */
+  token: string;
+  source: Source;
+  link: Link;
+  /** Whether to compute and send the whole file's digest. */
+  digest: boolean;
+  /** It ended: refused by the server, or the source could not be read. */
+  failed(error: RoomdropError): void;
+}
+
+/** Chunks of one lane that may wait for their acknowledgement at once: enough to fill a long link. */
+const IN_FLIGHT = 4;
+/** Milliseconds before a chunk is tried again that the server had no room for. */
+const BREATH = 1000;
+
+interface Running {
+  lane: SourceLane;
+  inFlight: number;
+  /** Wakes the loop that waits for credit or for an acknowledgement. */
+  wake: () => void;
+}
+
+type Digest =
+  | { name: "unknown" }
+  | { name: "computing" }
+  | { name: "known"; digest: string }
+  | { name: "told" };
+
+export class Producer implements Party {
+  readonly #lanes = new Map<number, Running>();
+  readonly #size = new ChunkSize();
+  /** Rises with every link and at the end: what was begun under an older one is void. */
+  #era = 0;
+  #ended = false;
+  #digest: Digest = { name: "unknown" };
+
+  constructor(private readonly options: ProducerOptions) {}
+
+  linkUp(): void {
+    this.linkDown();
+    const era = this.#era;
+    const { link, token } = this.options;
+    retrying(
+      () => link.ask("source:open", { token }),
+      () => era === this.#era && !this.#ended,
+    )
+      .then((opened) => {
+        if (opened) this.#size.bound(opened.chunk);
+        if (opened && era === this.#era) void this.#tellDigest();
+      })
+      .catch((error: unknown) => this.#fail(error));
+  }
+
+  linkDown(): void {
+    this.#era += 1;
+    for (const running of this.#lanes.values()) this.#end(running);
+    this.#lanes.clear();
+  }
+
+  /** Serves no more; nothing is said to the server. */
+  close(): void {
+    this.#ended = true;
+    this.linkDown();
+  }
+
+  pull({ lane, from, limit }: Pull): void {
+    if (this.#ended) return;
+    const known = this.#lanes.get(lane);
+    if (known) {
+      known.lane.pulled(from, limit);
+      known.wake();
+      return;
+    }
+    const running: Running = { lane: new SourceLane(lane, from, limit), inFlight: 0, wake: () => undefined };
+    this.#lanes.set(lane, running);
+    void this.#serve(running);
+  }
+
+  stop({ lane }: Stop): void {
+    const running = this.#lanes.get(lane);
+    this.#lanes.delete(lane);
+    if (running) this.#end(running);
+  }
+
+  async #serve(running: Running): Promise<void> {
+    const { lane } = running;
+    const { source } = this.options;
+    while (lane.state !== "stopped") {
+      const len =
+        running.inFlight < IN_FLIGHT ? this.#size.next(lane.credit(source.size), running.inFlight) : 0;
+      if (len === 0) {
+        await new Promise<void>((resolve) => {
+          running.wake = resolve;
+        });
+        continue;
+      }
+      const { next: offset, run } = lane;
+      const bytes = await this.#read(offset, len);
+      if (!bytes) return;
+      // While it was read, the lane may have been stopped, or started again from elsewhere.
+      if (lane.state !== "serving" || lane.run !== run) continue;
+      lane.sent(len);
+      void this.#send(running, offset, run, bytes);
+    }
+  }
+
+  async #read(offset: number, len: number): Promise<Uint8Array | undefined> {
+    try {
+      return await this.options.source.read(offset, len);
+    } catch (error) {
+      const failure = RoomdropError.from(error, "file_changed", "The file could not be read.");
+      this.options.link.tell("source:fail", { transfer: this.options.transfer, reason: failure.message });
+      this.#fail(failure);
+      return undefined;
+    }
+  }
+
+  async #send(running: Running, offset: number, run: number, bytes: Uint8Array): Promise<void> {
+    const { link, transfer } = this.options;
+    const { lane } = running;
+    const sentAt = performance.now();
+    const seconds = setInterval(() => this.#size.secondWithoutAcknowledgement(), 1000);
+    running.inFlight += 1;
+    try {
+      await link.ask("chunk", { transfer, lane: lane.lane, offset }, bytes);
+      this.#size.acknowledged(performance.now() - sentAt);
+      this.#startDigest();
+    } catch (error) {
+      this.#refused(running, offset, run, error);
+    } finally {
+      clearInterval(seconds);
+      running.inFlight -= 1;
+      running.wake();
+    }
+  }
+
+  #refused(running: Running, offset: number, run: number, error: unknown): void {
+    const failure = RoomdropError.from(error, "bad_reply", "The server's answer could not be read.");
+    const { lane } = running;
+    switch (failure.code) {
+      case "disconnected": // `linkDown` ends the lane
+        return;
+      case "rate_limited":
+      case "overloaded":
+        lane.refused(run);
+        setTimeout(() => {
+          if (lane.state !== "refused" || lane.run !== run) return;
+          lane.again(offset);
+          running.wake();
+        }, BREATH);
+        return;
+      case "transfer_not_found":
+      case "transfer_closed":
+      case "not_allowed":
+      case "expired":
+        this.#fail(failure);
+        return;
+      default: // the server pulls again where it wants to go on
+        lane.refused(run);
+    }
+  }
+
+  /** Begins after the first chunk is through: hashing never delays the first byte. */
+  #startDigest(): void {
+    const { source, digest } = this.options;
+    if (!digest || !source.digest || this.#digest.name !== "unknown") return;
+    this.#digest = { name: "computing" };
+    source.digest().then(
+      (known) => {
+        if (known) this.#digest = { name: "known", digest: known };
+        void this.#tellDigest();
+      },
+      () => undefined, // a file that can't be read shows when its bytes are asked for
+    );
+  }
+
+  async #tellDigest(): Promise<void> {
+    if (this.#digest.name !== "known" || this.#ended || !this.options.link.up) return;
+    const { digest } = this.#digest;
+    const said = { transfer: this.options.transfer, digest };
+    // Not told now, it is told when the link is up again.
+    await this.options.link.ask("source:end", said).then(
+      () => {
+        this.#digest = { name: "told" };
+      },
+      () => undefined,
+    );
+  }
+
+  #end(running: Running): void {
+    running.lane.stop();
+    running.wake();
+  }
+
+  #fail(error: unknown): void {
+    if (this.#ended) return;
+    this.close();
+    this.options.failed(RoomdropError.from(error, "bad_reply", "The server's answer could not be read."));
+  }
+}

@@ -1,0 +1,232 @@
+/**
+ * What this member receives: answers offers, pulls a few transfers at a time into their sinks, and finds
+ * those again that an earlier page had begun.
+ */
+import { Consumer } from "./Consumer";
+import { Incoming } from "./Incoming";
+import type { Accepted, MemberId, OfferedTransfer } from "./protocol";
+import type { SinkRecord } from "./Records";
+import type { RoomContext } from "./RoomContext";
+import { RoomdropError } from "./RoomdropError";
+import { isHttpDownload, type SinkChoice, type SinkOpener, type SinkTarget } from "./Sink";
+
+/** Transfers whose bytes move at once; more would only share the same link. */
+const AT_ONCE = 4;
+
+export class Receiving {
+  readonly #consumers = new Map<string, Consumer>();
+  /** Accepted, and not begun yet, in the order of acceptance. */
+  readonly #queue = new Map<Incoming, SinkOpener>();
+  readonly #incoming = new Map<string, Incoming>();
+
+  constructor(
+    private readonly context: RoomContext,
+    private readonly me: MemberId,
+  ) {}
+
+  /** A transfer as the application sees it; one that an earlier page accepted goes on by itself. */
+  transfer(offered: OfferedTransfer): Incoming {
+    const incoming = new Incoming(offered, this.me);
+    this.#incoming.set(incoming.id, incoming);
+    const record = this.context.records.get("sink", incoming.id);
+    if (record) this.#restore(incoming, record);
+    return incoming;
+  }
+
+  /** Accepts one transfer. */
+  async accept(incoming: Incoming, choice: SinkChoice): Promise<void> {
+    await this.#asking([incoming], async () => {
+      const heard = await this.context.link.ask("transfer:accept", { transfer: incoming.id });
+      this.#accepted("transfers" in heard ? heard.transfers : [heard], choice);
+    });
+  }
+
+  /** Accepts every transfer of a drop with one word. */
+  async acceptDrop(drop: string, all: readonly Incoming[], choice: SinkChoice): Promise<void> {
+    await this.#asking(all, async () => {
+      const heard = await this.context.link.ask("transfer:accept", { drop });
+      this.#accepted("transfers" in heard ? heard.transfers : [heard], choice);
+    });
+  }
+
+  /** After a status: follows what the server, or this member on another page, decided. */
+  settle(incoming: Incoming): void {
+    if (incoming.final && incoming.stage !== "complete" && !isOver(incoming)) {
+      this.#over(incoming, incoming.state === "failed" ? "failed" : "cancelled");
+    }
+    const mine = incoming.receiverState(this.me);
+    if (incoming.stage === "browser" && mine === "complete") {
+      this.#remember(incoming, { done: true });
+      incoming.completed(undefined);
+    }
+    if (mine === "failed" && ["receiving", "browser", "waiting"].includes(incoming.stage)) {
+      this.#over(incoming, "failed");
+    }
+    this.#pump();
+  }
+
+  /** This member gave the transfer up. */
+  cancelled(incoming: Incoming): void {
+    this.#over(incoming, "cancelled");
+    this.#pump();
+  }
+
+  /** This member does not want the transfer. */
+  rejected(incoming: Incoming): void {
+    this.#over(incoming, "rejected");
+  }
+
+  close(): void {
+    for (const [id, consumer] of this.#consumers) {
+      consumer.close();
+      this.context.parties.remove(id);
+    }
+    this.#consumers.clear();
+    this.#queue.clear();
+  }
+
+  /** Marks `all` as being asked for, and takes that back when the server refuses. */
+  async #asking(all: readonly Incoming[], ask: () => Promise<void>): Promise<void> {
+    const before = all.map((incoming) => incoming.stage);
+    for (const incoming of all) this.#set(incoming, "asking");
+    try {
+      await ask();
+    } finally {
+      all.forEach((incoming, index) => {
+        if (incoming.stage === "asking") this.#set(incoming, before[index] ?? "offered");
+      });
+    }
+  }
+
+  #accepted(all: readonly Accepted[], choice: SinkChoice): void {
+    for (const { transfer, token, url, name } of all) {
+      const incoming = this.#incoming.get(transfer);
+      // An accept of a whole drop answers for those that were accepted before, too.
+      if (incoming?.stage !== "asking") continue;
+      incoming.url = url;
+      incoming.error = undefined;
+      this.context.records.set("sink", transfer, { token, url, kind: choice.kind, done: false });
+      if (isHttpDownload(choice)) {
+        this.#set(incoming, "browser");
+        choice.start(new URL(url, this.context.base).href, name);
+      } else {
+        this.#enqueue(incoming, choice);
+      }
+    }
+    this.#pump();
+  }
+
+  #restore(incoming: Incoming, record: SinkRecord): void {
+    incoming.url = record.url;
+    const opener = this.context.sinks.find((sink) => sink.kind === record.kind);
+    if (record.done) {
+      incoming.completed(opener?.find?.(targetOf(incoming)));
+      return;
+    }
+    if (incoming.final) return;
+    if (record.kind === "http") incoming.stage = "browser";
+    else if (opener) this.#enqueue(incoming, opener);
+  }
+
+  #enqueue(incoming: Incoming, opener: SinkOpener): void {
+    this.#queue.set(incoming, opener);
+    this.#set(incoming, "waiting");
+  }
+
+  /** Begins what waits, as far as others leave room. Called whenever something may have made room. */
+  #pump(): void {
+    for (const [incoming, opener] of this.#queue) {
+      if (this.#moving() >= AT_ONCE) return;
+      this.#queue.delete(incoming);
+      void this.#begin(incoming, opener);
+    }
+  }
+
+  #moving(): number {
+    const moves = (incoming: Incoming) =>
+      incoming.stage === "receiving" &&
+      incoming.state !== "paused" &&
+      incoming.state !== "suspended" &&
+      !incoming.paused;
+    return [...this.#consumers.keys()].filter((id) => {
+      const incoming = this.#incoming.get(id);
+      return incoming && moves(incoming);
+    }).length;
+  }
+
+  async #begin(incoming: Incoming, opener: SinkOpener): Promise<void> {
+    const record = this.context.records.get("sink", incoming.id);
+    if (!record) return;
+    const consumer = new Consumer({
+      target: targetOf(incoming),
+      token: record.token,
+      opener,
+      link: this.context.parties.link,
+      member: this.me,
+      moved: (held) => {
+        incoming.moved(held);
+        this.context.changed(incoming);
+      },
+      done: (sink) => {
+        this.#drop(incoming);
+        this.#remember(incoming, { done: true });
+        incoming.completed(sink);
+        this.context.changed(incoming);
+        this.#pump();
+      },
+      failed: (error) => this.#failed(incoming, error),
+    });
+    this.#consumers.set(incoming.id, consumer);
+    this.#set(incoming, "receiving");
+    try {
+      await consumer.prepare();
+      if (this.#consumers.get(incoming.id) === consumer) this.context.parties.add(incoming.id, consumer);
+    } catch (error) {
+      this.#failed(incoming, RoomdropError.from(error, "sink_failed", "The file could not be stored."));
+    }
+  }
+
+  /** It fails on this side: the server is told, so that nobody waits for this member. */
+  #failed(incoming: Incoming, error: RoomdropError): void {
+    incoming.error = error;
+    this.#drop(incoming);
+    this.context.records.remove("sink", incoming.id);
+    this.#set(incoming, "failed");
+    if (error.code !== "digest_mismatch" && !incoming.final) {
+      this.context.link.ask("transfer:cancel", { transfer: incoming.id }).catch(() => undefined);
+    }
+    this.#pump();
+  }
+
+  #over(incoming: Incoming, stage: "rejected" | "cancelled" | "failed"): void {
+    const consumer = this.#consumers.get(incoming.id);
+    this.#drop(incoming);
+    void consumer?.discard().catch(() => undefined);
+    this.context.records.remove("sink", incoming.id);
+    this.#set(incoming, stage);
+  }
+
+  #drop(incoming: Incoming): void {
+    this.#queue.delete(incoming);
+    this.#consumers.delete(incoming.id);
+    this.context.parties.remove(incoming.id);
+  }
+
+  #remember(incoming: Incoming, change: Partial<SinkRecord>): void {
+    const record = this.context.records.get("sink", incoming.id);
+    if (record) this.context.records.set("sink", incoming.id, { ...record, ...change });
+  }
+
+  #set(incoming: Incoming, stage: Incoming["stage"]): void {
+    incoming.stage = stage;
+    this.context.changed(incoming);
+  }
+}
+
+function isOver(incoming: Incoming): boolean {
+  return ["rejected", "cancelled", "failed"].includes(incoming.stage);
+}
+
+function targetOf(incoming: Incoming): SinkTarget {
+  return { transfer: incoming.id, name: incoming.name, size: incoming.size, type: incoming.type };
+}

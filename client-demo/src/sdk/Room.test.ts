@@ -1,0 +1,329 @@
+import { expect, test } from "vitest";
+import { Drop } from "./Drop";
+import type { Asks } from "./events";
+import type { Incoming } from "./Incoming";
+import { memorySink } from "./memorySink";
+import { Parties } from "./Parties";
+import type {
+  Join,
+  Joined,
+  Offer,
+  Drop as OfferedDrop,
+  Pick,
+  Receiver,
+  ReceiverState,
+  Status,
+  TransferState,
+} from "./protocol";
+import { type RecordStorage, Records } from "./Records";
+import { Room } from "./Room";
+import { RoomdropError } from "./RoomdropError";
+import { FakeLink } from "./testing/FakeLink";
+
+const ME = { id: "m1", name: "Ada" };
+const OTHER = { id: "m2", name: "Bo" };
+
+/** What the server of these tests was asked, and what it has in the room. */
+class FakeRoom {
+  readonly asked: { event: string; say: unknown }[] = [];
+  drops: OfferedDrop[] = [];
+  /** Thrown by the next asks of an event, one each. */
+  readonly refuse: Partial<Record<keyof Asks, RoomdropError[]>> = {};
+  readonly people = new FakeLink((event, say) => this.#answer(event, say));
+  readonly bytes = new FakeLink((event, say) => this.#answer(event, say));
+
+  of(event: string): unknown[] {
+    return this.asked.filter((one) => one.event === event).map(({ say }) => say);
+  }
+
+  #answer(event: keyof Asks, say: unknown): unknown {
+    this.asked.push({ event, say });
+    const refusal = this.refuse[event]?.shift();
+    if (refusal) throw refusal;
+    switch (event) {
+      case "room:join":
+        return this.#joined(say as Join);
+      case "drop:offer":
+        return {
+          drop: "d1",
+          transfers: (say as Offer).files.map(({ name }, index) => ({
+            transfer: `t${index}`,
+            name,
+            token: `source${index}`,
+          })),
+        };
+      case "transfer:accept":
+        return this.#accepted(say as Pick);
+      default:
+        return {};
+    }
+  }
+
+  #joined({ room, key = "key" }: Join): Joined {
+    const members = [ME, OTHER].map((member) => ({ ...member, online: true }));
+    return { room, member: ME, key, members, drops: this.drops, messages: [] };
+  }
+
+  #accepted({ transfer, drop }: Pick) {
+    const one = (id: string) => ({
+      transfer: id,
+      token: `sink-${id}`,
+      name: "a",
+      size: 10,
+      type: "text/plain",
+      url: `/transfers/${id}/content?token=sink-${id}`,
+    });
+    if (transfer) return one(transfer);
+    const transfers = this.drops.find((offered) => offered.drop === drop)?.transfers ?? [];
+    return { transfers: transfers.map((each) => one(each.transfer)), zip: "/drops/d/content" };
+  }
+}
+
+function memoryStorage(): RecordStorage {
+  const items = new Map<string, string>();
+  return {
+    get length() {
+      return items.size;
+    },
+    key: (index) => [...items.keys()][index] ?? null,
+    getItem: (key) => items.get(key) ?? null,
+    setItem: (key, value) => items.set(key, value),
+    removeItem: (key) => items.delete(key),
+  };
+}
+
+function enter(server: FakeRoom, storage: RecordStorage = memoryStorage()) {
+  const parties = new Parties(server.bytes);
+  const room = new Room(
+    {
+      room: "r",
+      link: server.people,
+      parties,
+      records: new Records(storage, "http://server", "r"),
+      sinks: [memorySink()],
+      sink: memorySink(),
+      digest: false,
+      base: "http://server",
+    },
+    { name: "Ada" },
+  );
+  const up = () => {
+    server.people.up = true;
+    server.bytes.up = true;
+    room.linkUp();
+    parties.linkUp();
+  };
+  const down = () => {
+    server.people.cut();
+    server.bytes.cut();
+    room.linkDown();
+    parties.linkDown();
+  };
+  return { room, parties, up, down };
+}
+
+function offeredBy(member: typeof ME, count = 1, state: TransferState = "offered"): OfferedDrop {
+  const transfers = Array.from({ length: count }, (_, index) => ({
+    transfer: `t${index}`,
+    name: `file ${index}`,
+    size: 10,
+    type: "text/plain",
+    state,
+  }));
+  return {
+    room: "r",
+    drop: "d1",
+    from: member.id,
+    fromName: member.name,
+    at: 1,
+    keep: false,
+    note: null,
+    transfers,
+  };
+}
+
+function status(
+  transfer: string,
+  state: TransferState,
+  mine?: ReceiverState,
+): { code: number; msg: string; data: Status } {
+  const receivers: Receiver[] = mine ? [{ member: ME.id, state: mine, received: 0 }] : [];
+  const facts = { size: 10, sent: 0, bytesPerSecond: 0, etaSeconds: null };
+  return { code: 100, msg: "", data: { transfer, state, receivers, ...facts } };
+}
+
+function incoming(room: Room): Incoming[] {
+  return room.drops.flatMap((drop) => drop.transfers).filter((one) => one.direction === "incoming");
+}
+
+test("a reconnect joins again as the same member", async () => {
+  const server = new FakeRoom();
+  const { room, up, down } = enter(server);
+  const states: string[] = [];
+  room.on("state", (state) => states.push(state));
+  up();
+  await room.joined();
+  down();
+  up();
+  await room.joined();
+  expect(states).toEqual(["joined", "offline", "joined"]);
+  expect(server.of("room:join")).toEqual([
+    { room: "r", name: "Ada" },
+    { room: "r", name: "Ada", key: "key" },
+  ]);
+});
+
+test("a reload joins as the same member, from what was remembered", async () => {
+  const server = new FakeRoom();
+  const storage = memoryStorage();
+  const first = enter(server, storage);
+  first.up();
+  await first.room.joined();
+  const second = enter(server, storage);
+  second.up();
+  await second.room.joined();
+  expect(server.of("room:join").at(-1)).toMatchObject({ key: "key" });
+});
+
+test("a refusal is told with its code, and another try may succeed", async () => {
+  const server = new FakeRoom();
+  server.refuse["room:join"] = [new RoomdropError("not_allowed", "wrong passphrase")];
+  const { room, up } = enter(server);
+  up();
+  await expect(room.joined()).rejects.toMatchObject({ code: "not_allowed" });
+  expect(room.state).toBe("refused");
+  room.enter({ passphrase: "right" });
+  await room.joined();
+  expect(server.of("room:join").at(-1)).toMatchObject({ passphrase: "right" });
+});
+
+test("an offer is served from its files, whether the room hears of it before or after the answer", async () => {
+  for (const before of [true, false]) {
+    const server = new FakeRoom();
+    const { room, up } = enter(server);
+    up();
+    await room.joined();
+    const offers: Drop[] = [];
+    room.on("offered", (drop) => offers.push(drop));
+    const hear = () => server.people.hear("drop:offered", offeredBy(ME));
+    const offering = room.offer([new File(["0123456789"], "file 0")], { note: "hello" });
+    if (before) hear();
+    const drop = await offering;
+    if (!before) hear();
+    expect(offers).toEqual([drop]);
+    expect(room.drops).toEqual([drop]);
+    expect(drop.transfers[0]).toMatchObject({ direction: "outgoing", stage: "serving", size: 10 });
+    await Promise.resolve();
+    expect(server.of("source:open")).toEqual([{ token: "source0" }]);
+  }
+});
+
+test("after a reload a sent file is missing until the same file is chosen again", async () => {
+  const server = new FakeRoom();
+  const storage = memoryStorage();
+  const file = new File(["0123456789"], "file 0", { lastModified: 5 });
+  const first = enter(server, storage);
+  first.up();
+  await first.room.joined();
+  await first.room.offer([file]);
+  first.room.close();
+  server.drops = [offeredBy(ME, 1, "suspended")];
+  const { room, up } = enter(server, storage);
+  up();
+  await room.joined();
+  const [outgoing] = room.drops[0]?.transfers ?? [];
+  expect(outgoing).toMatchObject({ stage: "missing" });
+  const other = new File(["0123456789"], "file 0", { lastModified: 6 });
+  expect(() => room.supply([other])).toThrowError(expect.objectContaining({ code: "file_mismatch" }));
+  expect(room.supply([other, file])).toEqual([outgoing]);
+  expect(outgoing).toMatchObject({ stage: "serving" });
+});
+
+test("a whole drop is accepted with one word, and a few of its files move at once", async () => {
+  const server = new FakeRoom();
+  server.drops = [offeredBy(OTHER, 6)];
+  const { room, up } = enter(server);
+  up();
+  await room.joined();
+  const [drop] = room.drops;
+  expect(drop).toBeInstanceOf(Drop);
+  if (drop) await room.accept(drop);
+  expect(server.of("transfer:accept")).toEqual([{ drop: "d1" }]);
+  const stages = () => incoming(room).map(({ stage }) => stage);
+  expect(stages().filter((stage) => stage === "receiving")).toHaveLength(4);
+  expect(stages().filter((stage) => stage === "waiting")).toHaveLength(2);
+  server.people.hear("transfer:status", status("t0", "paused"));
+  expect(stages().filter((stage) => stage === "waiting")).toHaveLength(1);
+});
+
+test("a refused accept leaves the offer as it was, and rejects with the server's code", async () => {
+  const server = new FakeRoom();
+  server.drops = [offeredBy(OTHER)];
+  server.refuse["transfer:accept"] = [new RoomdropError("transfer_closed", "over")];
+  const { room, up } = enter(server);
+  up();
+  await room.joined();
+  const [one] = incoming(room);
+  if (!one) throw new Error("nothing is offered");
+  await expect(room.accept(one)).rejects.toMatchObject({ code: "transfer_closed" });
+  expect(one.stage).toBe("offered");
+});
+
+test("after a reload what was accepted goes on with its token", async () => {
+  const server = new FakeRoom();
+  server.drops = [offeredBy(OTHER)];
+  const storage = memoryStorage();
+  const first = enter(server, storage);
+  first.up();
+  await first.room.joined();
+  const [accepted] = incoming(first.room);
+  if (accepted) await first.room.accept(accepted);
+  first.room.close();
+  const { room, up } = enter(server, storage);
+  up();
+  await room.joined();
+  expect(incoming(room)[0]?.stage).toBe("receiving");
+  await expect.poll(() => server.of("sink:open").length).toBeGreaterThan(0);
+  expect(server.of("sink:open").at(-1)).toMatchObject({ token: "sink-t0", from: 0 });
+});
+
+test("a choice of the browser's download opens no sink of ours, and is complete by the server's word", async () => {
+  const server = new FakeRoom();
+  server.drops = [offeredBy(OTHER)];
+  const { room, up } = enter(server);
+  up();
+  await room.joined();
+  const started: string[] = [];
+  const [one] = incoming(room);
+  if (!one) throw new Error("nothing is offered");
+  await room.accept(one, { sink: { kind: "http", start: (url) => started.push(url) } });
+  expect(started).toEqual(["http://server/transfers/t0/content?token=sink-t0"]);
+  expect(one.stage).toBe("browser");
+  server.people.hear("transfer:status", status("t0", "complete", "complete"));
+  expect(one.stage).toBe("complete");
+  expect(server.of("sink:open")).toEqual([]);
+});
+
+test("a cancelled transfer ends on both sides of the wire", async () => {
+  const server = new FakeRoom();
+  server.drops = [offeredBy(OTHER)];
+  const { room, up } = enter(server);
+  up();
+  await room.joined();
+  const [one] = incoming(room);
+  if (!one) throw new Error("nothing is offered");
+  await room.accept(one);
+  server.people.hear("transfer:status", status("t0", "cancelled"));
+  expect(one).toMatchObject({ stage: "cancelled", final: true, acceptable: false });
+});
+
+test("what fails with nobody waiting is told as a problem", async () => {
+  const server = new FakeRoom();
+  const { room, up } = enter(server);
+  up();
+  await room.joined();
+  const problems: string[] = [];
+  room.on("problem", ({ code }) => problems.push(code));
+  server.people.hear("problem", { code: -1, msg: "no", data: { error: "rate_limited", event: "pull" } });
+  expect(problems).toEqual(["rate_limited"]);
+});

@@ -1,0 +1,151 @@
+/**
+ * What this member sends: offers files, serves them, and finds them again after a reload, when the person
+ * has chosen them once more.
+ */
+import { blobSource } from "./blobSource";
+import { Outgoing } from "./Outgoing";
+import { Producer } from "./Producer";
+import type { Drop, Member, OfferedTransfer } from "./protocol";
+import type { SourceRecord } from "./Records";
+import type { RoomContext } from "./RoomContext";
+
+/** A file, and the folder to offer it in (`a/b`, without a leading slash). */
+export interface FileInFolder {
+  file: File;
+  path?: string;
+}
+
+export interface OfferOptions {
+  /** Ids of the members it is for; everyone when absent. */
+  to?: readonly string[];
+  /** Whether the server is to keep a copy. Default `false`. */
+  keep?: boolean;
+  /** A word to those who get the offer. */
+  note?: string;
+}
+
+export class Sending {
+  readonly #producers = new Map<string, Producer>();
+  /** The files at hand, by transfer. */
+  readonly #files = new Map<string, File>();
+  readonly #context: RoomContext;
+
+  constructor(context: RoomContext) {
+    this.#context = context;
+  }
+
+  /** Asks the server to offer `files`; what it took, in the form in which others hear of it. */
+  async offer(files: readonly FileInFolder[], options: OfferOptions, me: Member): Promise<Drop> {
+    const { link, room, records } = this.#context;
+    const { to, keep = false, note } = options;
+    const described = files.map(describe);
+    const taken = await link.ask("drop:offer", {
+      room,
+      files: described,
+      keep,
+      ...(to ? { to: [...to] } : {}),
+      ...(note ? { note } : {}),
+    });
+    const transfers = taken.transfers.flatMap(({ transfer, token, name }, index): OfferedTransfer[] => {
+      const [given, file] = [files[index], described[index]];
+      if (!given || !file) return [];
+      records.set("source", transfer, { token, ...file });
+      this.#files.set(transfer, given.file);
+      return [{ ...file, transfer, name, state: "offered" }];
+    });
+    const from = { from: me.id, fromName: me.name, at: Date.now() };
+    return { room, drop: taken.drop, ...from, keep, note: note ?? null, transfers };
+  }
+
+  /** A transfer of this member's as the application sees it; it is served when its file is at hand. */
+  transfer(offered: OfferedTransfer): Outgoing {
+    const outgoing = new Outgoing(offered);
+    if (this.#context.records.get("source", outgoing.id)) outgoing.stage = "missing";
+    return outgoing;
+  }
+
+  /** Serves `outgoing` from now on, if its file is at hand. */
+  serve(outgoing: Outgoing): void {
+    const { records, parties, digest, changed } = this.#context;
+    const record = records.get("source", outgoing.id);
+    const file = this.#files.get(outgoing.id);
+    if (!record || !file || outgoing.final || this.#producers.has(outgoing.id)) return;
+    const producer = new Producer({
+      transfer: outgoing.id,
+      token: record.token,
+      source: blobSource(file),
+      link: parties.link,
+      digest,
+      failed: (error) => {
+        outgoing.error = error;
+        this.#end(outgoing);
+        changed(outgoing);
+      },
+    });
+    this.#producers.set(outgoing.id, producer);
+    outgoing.stage = "serving";
+    outgoing.error = undefined;
+    parties.add(outgoing.id, producer);
+    changed(outgoing);
+  }
+
+  /** Looks among `files` for the one that `outgoing` was offered as, by name, size and date. */
+  found(outgoing: Outgoing, files: readonly File[]): boolean {
+    const record = this.#context.records.get("source", outgoing.id);
+    const file = record && files.find((one) => same(record, one));
+    if (file) this.#files.set(outgoing.id, file);
+    return file !== undefined;
+  }
+
+  /** After a status: what is over is served no more. */
+  settle(outgoing: Outgoing): void {
+    if (outgoing.final && outgoing.stage !== "ended") this.#end(outgoing);
+  }
+
+  close(): void {
+    for (const [id, producer] of this.#producers) {
+      producer.close();
+      this.#context.parties.remove(id);
+    }
+    this.#producers.clear();
+  }
+
+  #end(outgoing: Outgoing): void {
+    outgoing.stage = "ended";
+    this.#producers.get(outgoing.id)?.close();
+    this.#producers.delete(outgoing.id);
+    this.#files.delete(outgoing.id);
+    this.#context.parties.remove(outgoing.id);
+    this.#context.records.remove("source", outgoing.id);
+  }
+}
+
+/** Files as a person gave them, each with its folder: one's own, or the one the browser knows. */
+export function inFolders(files: readonly (File | FileInFolder)[]): FileInFolder[] {
+  return files.map((given) => {
+    if (!(given instanceof File)) return given;
+    const path = given.webkitRelativePath?.split("/").slice(0, -1).join("/");
+    return path ? { file: given, path } : { file: given };
+  });
+}
+
+function describe({
+  file,
+  path,
+}: FileInFolder): Omit<OfferedTransfer, "transfer" | "state"> & { size: number } {
+  return {
+    name: file.name,
+    size: file.size,
+    type: file.type,
+    modified: file.lastModified,
+    ...(path ? { path } : {}),
+  };
+}
+
+function same(record: SourceRecord, file: File): boolean {
+  return (
+    record.name === file.name &&
+    record.size === file.size &&
+    (record.modified === undefined || record.modified === file.lastModified)
+  );
+}

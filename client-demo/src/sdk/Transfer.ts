@@ -1,0 +1,127 @@
+/**
+ * One file of a drop as the application sees it: what the server said about it, folded together with what
+ * this side knows better. It decides nothing; `Sending` and `Receiving` do.
+ */
+import type { MemberId, OfferedTransfer, ReceiverState, Status, TransferId, TransferState } from "./protocol";
+import type { RoomdropError } from "./RoomdropError";
+import { SpeedMeter } from "./SpeedMeter";
+
+/** How far, how fast, how much longer. */
+export interface Progress {
+  /** Bytes. */
+  done: number;
+  /** Bytes; `null` while not known. */
+  size: number | null;
+  bytesPerSecond: number;
+  /** `null` while not known. */
+  secondsLeft: number | null;
+}
+
+/** One receiver of a transfer. */
+export interface ReceiverProgress extends Progress {
+  member: MemberId;
+  state: ReceiverState;
+}
+
+export abstract class Transfer {
+  readonly id: TransferId;
+  readonly name: string;
+  /** The folder it lies in; empty when there is none. */
+  readonly path: string;
+  readonly type: string;
+  /** Milliseconds since the Unix epoch. */
+  readonly modified: number | undefined;
+  /** Why it can't go on, when it can't. */
+  error: RoomdropError | undefined;
+  #size: number | null;
+  #state: TransferState;
+  #sent = 0;
+  #receivers: Status["receivers"] = [];
+  readonly #meters = new Map<MemberId, SpeedMeter>();
+  protected readonly meter = new SpeedMeter();
+
+  constructor(offered: OfferedTransfer) {
+    this.id = offered.transfer;
+    this.name = offered.name;
+    this.path = offered.path ?? "";
+    this.type = offered.type;
+    this.modified = offered.modified;
+    this.#size = offered.size;
+    this.#state = offered.state;
+  }
+
+  /** Bytes; `null` while not known. */
+  get size(): number | null {
+    return this.#size;
+  }
+
+  /** Where the whole transfer stands, by the server's word. */
+  get state(): TransferState {
+    return this.#state;
+  }
+
+  /** Bytes that the source has got to the server. */
+  get sent(): number {
+    return this.#sent;
+  }
+
+  /** Whether nothing follows. */
+  get final(): boolean {
+    return this.#state === "cancelled" || this.#state === "failed";
+  }
+
+  /** Everyone who has the offer. */
+  get receivers(): ReceiverProgress[] {
+    const now = performance.now();
+    return this.#receivers.map(({ member, state, received }) => {
+      const meter = this.#meters.get(member);
+      const moves = state === "receiving";
+      return {
+        member,
+        state,
+        done: received,
+        size: this.#size,
+        bytesPerSecond: moves ? (meter?.bytesPerSecond(now) ?? 0) : 0,
+        secondsLeft: moves ? (meter?.secondsLeft(now, this.#size) ?? null) : null,
+      };
+    });
+  }
+
+  /** This side's own progress. */
+  abstract get progress(): Progress;
+
+  /** What `drop:offered` or a join says again. */
+  offeredAgain(offered: OfferedTransfer): void {
+    this.#size = offered.size ?? this.#size;
+    this.#state = offered.state;
+  }
+
+  /** What `transfer:status` says. */
+  fold(status: Status): void {
+    const now = performance.now();
+    this.#state = status.state;
+    this.#size = status.size ?? this.#size;
+    this.#sent = status.sent;
+    this.#receivers = status.receivers;
+    for (const { member, received } of status.receivers) {
+      const meter = this.#meters.get(member) ?? new SpeedMeter();
+      this.#meters.set(member, meter);
+      meter.note(now, received);
+    }
+  }
+
+  /** Where `member` stands, if it has the offer and anything was said about it. */
+  receiverState(member: MemberId): ReceiverState | undefined {
+    return this.#receivers.find((receiver) => receiver.member === member)?.state;
+  }
+
+  protected progressOf(done: number, moves: boolean): Progress {
+    const now = performance.now();
+    return {
+      done,
+      size: this.#size,
+      bytesPerSecond: moves ? this.meter.bytesPerSecond(now) : 0,
+      secondsLeft: moves ? this.meter.secondsLeft(now, this.#size) : null,
+    };
+  }
+}

@@ -1,0 +1,31 @@
+/**
+ * The roomdrop SDK: rooms, drops and transfers from any frontend. The one door; what is not exported here
+ * is not part of it.
+ */
+export { autoSink } from "./autoSink";
+export { type Connection, type ConnectOptions, connect } from "./connect";
+export type { Drop } from "./Drop";
+export { httpDownload } from "./httpDownload";
+export type { Incoming, IncomingStage } from "./Incoming";
+export { joinRoom } from "./joinRoom";
+export { memorySink } from "./memorySink";
+export type { Outgoing, OutgoingStage } from "./Outgoing";
+export { opfsAvailable, opfsSink, sweepOpfs } from "./opfsSink";
+export type {
+  DropId,
+  ErrorCode,
+  Member,
+  MemberId,
+  Message,
+  Presence,
+  ReceiverState,
+  TransferId,
+  TransferState,
+} from "./protocol";
+export type { RecordStorage } from "./Records";
+export type { Room } from "./Room";
+export { type AnyErrorCode, type LocalErrorCode, RoomdropError } from "./RoomdropError";
+export type { RoomEvents, RoomState, Who } from "./roomEvents";
+export type { FileInFolder, OfferOptions } from "./Sending";
+export type { HttpDownload, Sink, SinkChoice, SinkOpener, SinkTarget } from "./Sink";
+export type { Progress, ReceiverProgress } from "./Transfer";

@@ -1,0 +1,27 @@
+/** The short way in, for one room. */
+import { type ConnectOptions, connect } from "./connect";
+import type { Room } from "./Room";
+import type { Who } from "./roomEvents";
+
+/**
+ * Connects to the server at `url` and resolves once `room` is joined; rejects with a `RoomdropError` when the
+ * server refuses. When it is left, the connection ends too.
+ */
+export async function joinRoom(url: string, room: string, options: ConnectOptions & Who = {}): Promise<Room> {
+  const connection = connect(url, options);
+  const { name, key, passphrase } = options;
+  const joining = connection.room(room, {
+    ...(name ? { name } : {}),
+    ...(key ? { key } : {}),
+    ...(passphrase ? { passphrase } : {}),
+  });
+  joining.on("state", (state) => {
+    if (state === "left") connection.close();
+  });
+  try {
+    return await joining.joined();
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+}

@@ -1,0 +1,25 @@
+/** How the page is built: everything in files of its own under `/assets/`, so a strict CSP holds. */
+import { defineConfig } from "vitest/config";
+
+// Only for `npm run dev`: where a roomdrop to talk to listens.
+const server = process.env.ROOMDROP_URL ?? "http://127.0.0.1:3000";
+
+export default defineConfig({
+  appType: "spa",
+  build: {
+    target: "es2022",
+    assetsInlineLimit: 0, // data: URIs would need a looser CSP
+  },
+  worker: { format: "es" },
+  server: {
+    proxy: {
+      "/socket.io": { target: server, ws: true },
+      "/transfers": server,
+      "/drops": server,
+    },
+  },
+  test: {
+    include: ["src/**/*.test.ts"],
+    environment: "node",
+  },
+});

@@ -1,0 +1,173 @@
+//! The sections of the configuration as plain values. What a key means, its default and when to change
+//! it stands in `config/default.toml`, once; here stand the types and units the rest of the program gets.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::Deserialize;
+
+use super::values;
+
+/// `[server]`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    /// Address and port to serve on; port 0 takes a free one.
+    #[serde(deserialize_with = "values::address")]
+    pub listen: SocketAddr,
+    /// How long running transfers may go on after the signal to end. May be zero.
+    #[serde(deserialize_with = "values::duration_or_zero")]
+    pub drain_timeout: Duration,
+    /// Who is believed when it says whom it speaks for.
+    #[serde(deserialize_with = "values::networks")]
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+/// `[socketio]`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SocketIo {
+    /// Time between two heartbeats.
+    #[serde(deserialize_with = "values::duration")]
+    pub ping_interval: Duration,
+    /// Time for the answer to one.
+    #[serde(deserialize_with = "values::duration")]
+    pub ping_timeout: Duration,
+    /// Bytes of one message, at most, by any transport.
+    #[serde(deserialize_with = "values::size")]
+    pub max_payload: u64,
+    /// Origins that may connect, in lower case and without a slash at the end; `*` is any.
+    #[serde(deserialize_with = "values::origins")]
+    pub origins: Vec<String>,
+}
+
+/// `[rooms]`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rooms {
+    /// Members in one room, at most.
+    #[serde(deserialize_with = "values::count")]
+    pub max_members: usize,
+    /// Messages a room remembers. May be zero.
+    #[serde(deserialize_with = "values::count_or_zero")]
+    pub history: usize,
+    /// How long a member without a connection is still there. May be zero.
+    #[serde(deserialize_with = "values::duration_or_zero")]
+    pub presence_grace: Duration,
+}
+
+/// `[transfers]`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Transfers {
+    /// From the offer to its end.
+    #[serde(deserialize_with = "values::duration")]
+    pub lifetime: Duration,
+    /// Without movement for this long, a transfer is suspended.
+    #[serde(deserialize_with = "values::duration")]
+    pub stall_timeout: Duration,
+    /// Bytes one transfer may hold in memory; at least `chunk_max`.
+    #[serde(deserialize_with = "values::size")]
+    pub window: u64,
+    /// Bytes of a chunk, least.
+    #[serde(deserialize_with = "values::size")]
+    pub chunk_min: u64,
+    /// Bytes of a chunk, most; at least `chunk_min`.
+    #[serde(deserialize_with = "values::size")]
+    pub chunk_max: u64,
+    /// Lanes at one source, at most.
+    #[serde(deserialize_with = "values::count")]
+    pub max_lanes: usize,
+    /// How long a slow receiver may hold the others up. May be zero.
+    #[serde(deserialize_with = "values::duration_or_zero")]
+    pub straggler_patience: Duration,
+    /// What happens to it where there is no second lane.
+    pub straggler: Straggler,
+    /// Bytes of one file, at most; `None` is no bound but the protocol's.
+    #[serde(deserialize_with = "values::size_or_none")]
+    pub max_size: Option<u64>,
+}
+
+/// What happens to a slow receiver of a source that cannot go back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Straggler {
+    /// A lane of its own where there can be one; else all wait.
+    Split,
+    /// Its sink ends with an error.
+    Drop,
+}
+
+/// `[memory]`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Memory {
+    /// Bytes all transfers together may hold; at least one window.
+    #[serde(deserialize_with = "values::size")]
+    pub budget: u64,
+}
+
+/// `[limits]`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Rooms at once.
+    #[serde(deserialize_with = "values::count")]
+    pub rooms: usize,
+    /// Transfers at once.
+    #[serde(deserialize_with = "values::count")]
+    pub transfers: usize,
+    /// Open drops in one room.
+    #[serde(deserialize_with = "values::count")]
+    pub drops_per_room: usize,
+    /// Files in one drop.
+    #[serde(deserialize_with = "values::count")]
+    pub files_per_drop: usize,
+    /// Bytes of one chat message.
+    #[serde(deserialize_with = "values::size")]
+    pub message_bytes: u64,
+    /// HTTP downloads at once with one token.
+    #[serde(deserialize_with = "values::count")]
+    pub downloads_per_token: usize,
+}
+
+/// `[log]`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// For people or for machines.
+    pub format: LogFormat,
+    /// The least important thing that is still written.
+    pub level: LogLevel,
+    /// Where it is appended; `None` is the terminal.
+    #[serde(deserialize_with = "values::path_or_none")]
+    pub file: Option<PathBuf>,
+}
+
+/// The form of a line in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// How much is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    /// Only what somebody must mend.
+    Error,
+    /// And what somebody should look at.
+    Warn,
+    /// And what happened.
+    Info,
+    /// And how.
+    Debug,
+    /// And every step of it.
+    Trace,
+}

@@ -1,0 +1,240 @@
+//! What the configuration promises an operator.
+
+use std::time::Duration;
+
+use super::*;
+
+const NO_ENVIRONMENT: [(OsString, OsString); 0] = [];
+
+fn from_env(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    load(None, variables, None)
+}
+
+fn load(file: Option<&str>, variables: &[(&str, &str)], listen: Option<&str>) -> Result<Config, ConfigError> {
+    let directory = tempfile::tempdir().unwrap();
+    let config = file.map(|text| {
+        let path = directory.path().join("roomdrop.toml");
+        std::fs::write(&path, text).unwrap();
+        path
+    });
+    let flags = Flags { listen: listen.map(Into::into), config };
+    Config::load(&flags, variables.iter().map(|(name, value)| (name.into(), value.into())))
+}
+
+fn faults(result: Result<Config, ConfigError>) -> Vec<String> {
+    result.unwrap_err().faults().iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn the_defaults_are_the_documented_ones() {
+    let config = Config::load(&Flags::default(), NO_ENVIRONMENT).unwrap();
+    assert_eq!(config.server.listen, "127.0.0.1:3000".parse().unwrap());
+    assert_eq!(config.server.drain_timeout, Duration::from_secs(30));
+    assert!(config.server.trusted_proxies.is_empty());
+    assert_eq!(config.socketio.ping_interval, Duration::from_secs(25));
+    assert_eq!(config.socketio.ping_timeout, Duration::from_secs(20));
+    assert_eq!(config.socketio.max_payload, 10 << 20);
+    assert_eq!(config.socketio.origins, ["*"]);
+    assert_eq!((config.rooms.max_members, config.rooms.history), (64, 100));
+    assert_eq!(config.rooms.presence_grace, Duration::from_secs(10));
+    assert_eq!(config.transfers.lifetime, Duration::from_secs(10 * 3600));
+    assert_eq!(config.transfers.stall_timeout, Duration::from_secs(10));
+    assert_eq!(config.transfers.window, 8 << 20);
+    assert_eq!((config.transfers.chunk_min, config.transfers.chunk_max), (100 << 10, 5 << 20));
+    assert_eq!(config.transfers.max_lanes, 4);
+    assert_eq!(config.transfers.straggler_patience, Duration::from_secs(2));
+    assert_eq!(config.transfers.straggler, Straggler::Split);
+    assert_eq!(config.transfers.max_size, None);
+    assert_eq!(config.memory.budget, 512 << 20);
+    assert_eq!((config.limits.rooms, config.limits.transfers), (100_000, 200_000));
+    assert_eq!((config.limits.drops_per_room, config.limits.files_per_drop), (1000, 10_000));
+    assert_eq!((config.limits.message_bytes, config.limits.downloads_per_token), (16 << 10, 8));
+    assert_eq!(
+        (config.log.format, config.log.level, config.log.file),
+        (LogFormat::Text, LogLevel::Info, None)
+    );
+}
+
+#[test]
+fn every_key_is_annotated() {
+    let mut said_something = false;
+    for line in DEFAULTS.lines() {
+        match line.as_bytes().first() {
+            Some(b'#') => said_something = true,
+            Some(b'[') => said_something = false,
+            None | Some(b' ') => {}
+            Some(_) => {
+                assert!(said_something, "{line}");
+                said_something = false;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_later_layer_wins() {
+    let file = "[transfers]\nwindow = \"16MiB\"\nmax_lanes = 2\n[server]\nlisten = \"127.0.0.1:1\"";
+    let variables = [("ROOMDROP_TRANSFERS__MAX_LANES", "3"), ("ROOMDROP_SERVER__LISTEN", "127.0.0.1:2")];
+    let config = load(Some(file), &variables, Some("127.0.0.1:0")).unwrap();
+    assert_eq!(config.transfers.window, 16 << 20);
+    assert_eq!(config.transfers.max_lanes, 3);
+    assert_eq!(config.server.listen.port(), 0);
+    assert_eq!(config.transfers.chunk_max, 5 << 20, "what no layer names keeps its default");
+}
+
+#[test]
+fn every_form_of_a_value_is_read() {
+    let config = from_env(&[
+        ("ROOMDROP_SERVER__TRUSTED_PROXIES", "10.0.0.1, fd00::/8"),
+        ("ROOMDROP_SERVER__DRAIN_TIMEOUT", "0s"),
+        ("ROOMDROP_SOCKETIO__ORIGINS", r#"["https://Files.example.com:8443", "*"]"#),
+        ("ROOMDROP_ROOMS__HISTORY", "0"),
+        ("ROOMDROP_TRANSFERS__WINDOW", "16777216"),
+        ("ROOMDROP_TRANSFERS__MAX_SIZE", "1.5GiB"),
+        ("ROOMDROP_TRANSFERS__STRAGGLER", "drop"),
+        ("ROOMDROP_LOG__FORMAT", "json"),
+        ("ROOMDROP_LOG__FILE", "roomdrop.log"),
+    ])
+    .unwrap();
+    let proxies: Vec<_> = config.server.trusted_proxies.iter().map(ToString::to_string).collect();
+    assert_eq!(proxies, ["10.0.0.1/32", "fd00::/8"]);
+    assert!(config.server.drain_timeout.is_zero());
+    assert_eq!(config.socketio.origins, ["https://files.example.com:8443", "*"]);
+    assert_eq!(config.rooms.history, 0);
+    assert_eq!(config.transfers.window, 16 << 20);
+    assert_eq!(config.transfers.max_size, Some(3 << 29));
+    assert_eq!(config.transfers.straggler, Straggler::Drop);
+    assert_eq!(config.log.format, LogFormat::Json);
+    assert_eq!(config.log.file, Some(PathBuf::from("roomdrop.log")));
+
+    let numbers = "[transfers]\nwindow = 9000000\nmax_size = 5\n[socketio]\norigins = []";
+    let config = load(Some(numbers), &[("ROOMDROP_TRANSFERS__MAX_SIZE", "none")], None).unwrap();
+    assert_eq!((config.transfers.window, config.transfers.max_size), (9_000_000, None));
+    assert!(config.socketio.origins.is_empty());
+}
+
+#[test]
+fn all_faults_are_told_at_once_each_with_its_key_and_its_layer() {
+    let file = "[transfers]\nwindow = \"8 MB of\"\nlanes = 4\n[rooms]\nmax_members = 0\n[redis]\nurl = \"x\"";
+    let variables = [("ROOMDROP_MEMORY__BUDGET", "-1"), ("ROOMDROP_SERVER__DRAIN_TIMEOUT", "30")];
+    let mut said = faults(load(Some(file), &variables, Some("localhost")));
+    said.sort();
+    let starts = [
+        r#"memory.budget: "-1" is not a size; write like "8MiB" (from ROOMDROP_MEMORY__BUDGET)"#,
+        "redis.url: there is no section [redis]; there are ",
+        "rooms.max_members: must be at least 1 (from ",
+        r#"server.drain_timeout: "30" is not a time; write like "10s" (from ROOMDROP_SERVER__DRAIN_TIMEOUT)"#,
+        r#"server.listen: "localhost" is not a numeric address with a port; write like "127.0.0.1:3000" (from --listen)"#,
+        "transfers.lanes: there is no such key; [transfers] has ",
+        r#"transfers.window: "8 MB of" is not a size; write like "8MiB" (from "#,
+    ];
+    assert_eq!(said.len(), starts.len(), "{said:#?}");
+    for (said, start) in said.iter().zip(starts) {
+        assert!(said.starts_with(start), "{said}\n{start}");
+    }
+    let error = load(Some(file), &variables, None).unwrap_err();
+    assert_eq!(error.to_string().lines().count(), error.faults().len());
+}
+
+#[test]
+fn a_value_that_is_none_of_its_kind_is_a_fault_of_its_key_alone() {
+    for (key, values) in [
+        ("server.listen", &["3000", "\":3000\"", "\"1.2.3.4\"", "\"example.com:80\"", "[]"][..]),
+        ("server.drain_timeout", &["\"-1s\"", "5", "\"1 lightyear\"", "\"1000y\"", "true"]),
+        ("server.trusted_proxies", &["\"10.0.0.1\"", "[\"10.0.0.1/33\"]", "[\"proxy\"]", "[1]"]),
+        ("socketio.ping_interval", &["\"0s\"", "\"\"", "25"]),
+        ("socketio.max_payload", &["0", "\"0B\"", "-1", "1.5", "\"99999EiB\"", "{a=1}"]),
+        (
+            "socketio.origins",
+            &[
+                "\"*\"",
+                "[\"example.com\"]",
+                "[\"https://a/b\"]",
+                "[\"ftp://a\"]",
+                "[\"https://\"]",
+                "[\"https://u@a\"]",
+            ],
+        ),
+        ("rooms.max_members", &["0", "-1", "5000000000", "\"64\"", "1.0"]),
+        ("rooms.history", &["-1", "\"all\""]),
+        ("transfers.straggler", &["\"wait\"", "1"]),
+        ("transfers.max_size", &["\"unlimited\"", "0"]),
+        ("log.level", &["\"loud\"", "3"]),
+        ("log.file", &["\"\"", "1"]),
+    ] {
+        let (section, name) = key.split_once('.').unwrap();
+        for value in values {
+            let said = faults(load(Some(&format!("[{section}]\n{name} = {value}")), &[], None));
+            assert_eq!(said.len(), 1, "{key} = {value}: {said:?}");
+            assert!(said[0].starts_with(&format!("{key}: ")), "{said:?}");
+            assert!(!said[0].contains('\n'), "{said:?}");
+        }
+    }
+}
+
+#[test]
+fn values_at_odds_with_one_another_are_faults() {
+    let fault_of = |variables: &[(&str, &str)]| {
+        let said = faults(from_env(variables));
+        assert_eq!(said.len(), 1, "{said:?}");
+        said.into_iter().next().unwrap()
+    };
+    assert!(
+        fault_of(&[("ROOMDROP_TRANSFERS__CHUNK_MIN", "6MiB")])
+            .starts_with("transfers.chunk_min: 6.0 MiB is more than transfers.chunk_max (5.0 MiB)")
+    );
+    assert!(fault_of(&[("ROOMDROP_TRANSFERS__WINDOW", "4MiB")]).starts_with("transfers.chunk_max: "));
+    assert!(fault_of(&[("ROOMDROP_MEMORY__BUDGET", "7MiB")]).starts_with("transfers.window: "));
+    assert!(fault_of(&[("ROOMDROP_SOCKETIO__MAX_PAYLOAD", "6MiB")]).starts_with("socketio.max_payload: "));
+    assert!(fault_of(&[("ROOMDROP_LIMITS__MESSAGE_BYTES", "9MiB")]).starts_with("limits.message_bytes: "));
+    assert!(fault_of(&[("ROOMDROP_TRANSFERS__LIFETIME", "9s")]).starts_with("transfers.stall_timeout: "));
+}
+
+#[test]
+fn a_rule_about_a_value_that_nobody_could_read_keeps_silent() {
+    let said = faults(from_env(&[
+        ("ROOMDROP_TRANSFERS__CHUNK_MAX", "big"),
+        ("ROOMDROP_TRANSFERS__CHUNK_MIN", "6MiB"),
+    ]));
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].starts_with("transfers.chunk_max"));
+}
+
+#[test]
+fn a_file_that_cannot_be_used_is_named() {
+    let missing = Flags { config: Some("/nowhere/roomdrop.toml".into()), listen: Some("x".into()) };
+    let said = faults(Config::load(&missing, NO_ENVIRONMENT));
+    assert!(said[0].starts_with("/nowhere/roomdrop.toml: cannot be read"), "{said:?}");
+    assert!(said[1].starts_with("server.listen"), "the other layers are still read: {said:?}");
+
+    let said = faults(load(Some("[server]\n\nlisten = = 3"), &[], None));
+    assert!(said[0].contains("is not TOML in line 3"), "{said:?}");
+    let said = faults(load(Some("server = 3"), &[], None));
+    assert!(said[0].starts_with("server: is not a section; write its keys under [server]"), "{said:?}");
+}
+
+#[test]
+fn variables_of_others_are_left_alone() {
+    let variables =
+        [("ROOMDROP_PORT", "tcp://10.0.0.1:3000"), ("ROOMDROP_SERVICE_HOST", "x"), ("MY_ROOMDROP_A__B", "x")];
+    assert!(from_env(&variables).is_ok());
+    assert_eq!(faults(from_env(&[("ROOMDROP_SERVER__LISTN", "x")])).len(), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_variable_that_is_no_text_is_a_fault_and_no_panic() {
+    use std::os::unix::ffi::OsStringExt;
+    let bad = OsString::from_vec(vec![0xff]);
+    let environment = [(OsString::from("ROOMDROP_LOG__FILE"), bad.clone()), (bad, OsString::from("x"))];
+    let said = faults(Config::load(&Flags::default(), environment));
+    assert_eq!(said, ["log.file: is not UTF-8 text (from ROOMDROP_LOG__FILE)"]);
+}
+
+#[test]
+fn the_flags_are_the_documented_ones() {
+    use clap::Parser;
+    let flags = Flags::try_parse_from(["roomdrop", "--listen", "0.0.0.0:80", "--config", "a.toml"]).unwrap();
+    assert_eq!((flags.listen.as_deref(), flags.config), (Some("0.0.0.0:80"), Some("a.toml".into())));
+    assert!(Flags::try_parse_from(["roomdrop", "--redis", "x"]).is_err());
+}

@@ -1,0 +1,138 @@
+//! How a value is written: sizes, times, counts, addresses. Each says, when it is not one, how to write
+//! it. What a value must be beside others is the business of `check`.
+
+use std::fmt::Display;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use ipnet::IpNet;
+use serde::de::{Deserialize, Deserializer, Error};
+use toml::Value;
+
+/// The word that switches a key off.
+const NONE: &str = "none";
+/// No offset on the wire passes what a JSON number carries exactly, so no size does.
+const MAX_SIZE: u64 = (1 << 53) - 1;
+/// Ten years: beyond any use, and far from where the clock's arithmetic ends.
+const MAX_DURATION: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+
+pub(super) fn size<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+    read_size(&Value::deserialize(from)?)
+}
+
+pub(super) fn size_or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    match Value::deserialize(from)? {
+        Value::String(word) if word == NONE => Ok(None),
+        value => read_size(&value).map(Some),
+    }
+}
+
+fn read_size<E: Error>(value: &Value) -> Result<u64, E> {
+    let bytes = match value {
+        Value::Integer(bytes) => u64::try_from(*bytes).ok(),
+        Value::String(text) => text.trim().parse::<ByteSize>().ok().map(|size| size.as_u64()),
+        _ => None,
+    };
+    match bytes {
+        Some(0) => Err(E::custom("must be more than nothing; write like \"8MiB\"")),
+        Some(bytes) if bytes > MAX_SIZE => Err(E::custom(format!("{value} is larger than any file can be"))),
+        Some(bytes) => Ok(bytes),
+        None => Err(not_a(value, "size", "\"8MiB\"")),
+    }
+}
+
+pub(super) fn duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    let duration = duration_or_zero(from)?;
+    if duration.is_zero() {
+        return Err(D::Error::custom("must be longer than nothing; write like \"10s\""));
+    }
+    Ok(duration)
+}
+
+pub(super) fn duration_or_zero<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    let value = Value::deserialize(from)?;
+    match value.as_str().and_then(|text| humantime::parse_duration(text.trim()).ok()) {
+        Some(duration) if duration > MAX_DURATION => {
+            Err(D::Error::custom(format!("{value} is longer than ten years")))
+        }
+        Some(duration) => Ok(duration),
+        None => Err(not_a(&value, "time", "\"10s\"")),
+    }
+}
+
+pub(super) fn count<'de, D: Deserializer<'de>>(from: D) -> Result<usize, D::Error> {
+    match count_or_zero(from)? {
+        0 => Err(D::Error::custom("must be at least 1")),
+        count => Ok(count),
+    }
+}
+
+pub(super) fn count_or_zero<'de, D: Deserializer<'de>>(from: D) -> Result<usize, D::Error> {
+    let value = Value::deserialize(from)?;
+    value
+        .as_integer()
+        .and_then(|count| u32::try_from(count).ok())
+        .and_then(|count| usize::try_from(count).ok())
+        .ok_or_else(|| not_a(&value, "count", "100"))
+}
+
+pub(super) fn address<'de, D: Deserializer<'de>>(from: D) -> Result<SocketAddr, D::Error> {
+    let value = Value::deserialize(from)?;
+    value
+        .as_str()
+        .and_then(|text| text.trim().parse().ok())
+        .ok_or_else(|| not_a(&value, "numeric address with a port", "\"127.0.0.1:3000\""))
+}
+
+pub(super) fn networks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpNet>, D::Error> {
+    list(from, "an address or network", "\"10.0.0.1\" or \"10.0.0.0/8\"", |text| {
+        text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
+    })
+}
+
+pub(super) fn origins<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    list(from, "a web origin", "\"https://files.example.com\"", |text| {
+        (text == "*" || is_origin(text)).then(|| text.to_ascii_lowercase())
+    })
+}
+
+/// Scheme, host and port, and nothing after (RFC 6454 §6.2).
+fn is_origin(text: &str) -> bool {
+    let Some((scheme, authority)) = text.split_once("://") else { return false };
+    ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
+        && !authority.contains('@')
+        && authority.parse::<http::uri::Authority>().is_ok_and(|authority| !authority.host().is_empty())
+}
+
+pub(super) fn path_or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Option<PathBuf>, D::Error> {
+    let value = Value::deserialize(from)?;
+    match value.as_str() {
+        Some(NONE) => Ok(None),
+        Some(path) if !path.trim().is_empty() => Ok(Some(PathBuf::from(path))),
+        _ => Err(not_a(&value, "path", "\"/var/log/roomdrop.log\" or \"none\"")),
+    }
+}
+
+fn list<'de, D: Deserializer<'de>, T>(
+    from: D,
+    what: &str,
+    like: &str,
+    read: impl Fn(&str) -> Option<T>,
+) -> Result<Vec<T>, D::Error> {
+    let value = Value::deserialize(from)?;
+    let items = value.as_array().ok_or_else(|| not_a::<D::Error>(&value, "list", &format!("[{like}]")))?;
+    items
+        .iter()
+        .map(|item| {
+            item.as_str()
+                .and_then(|text| read(text.trim()))
+                .ok_or_else(|| D::Error::custom(format!("{item} is not {what}; write like {like}")))
+        })
+        .collect()
+}
+
+fn not_a<E: Error>(value: &impl Display, what: &str, like: &str) -> E {
+    E::custom(format!("{value} is not a {what}; write like {like}"))
+}

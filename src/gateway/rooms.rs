@@ -1,0 +1,193 @@
+//! The namespace `/rooms`: every event becomes a command to a room's task, in the order in which events
+//! came. It refuses to decide: who may do what is the room's business.
+
+use std::future::{Ready, ready};
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use socketioxide::extract::SocketRef;
+use socketioxide::socket::DisconnectReason;
+
+use super::Gateway;
+use super::call::Call;
+use super::peer::{Peer, Wire};
+use crate::hub::{Answer, PeerPort, RoomCommand, RoomHandle, Wish};
+use crate::protocol::rooms::{Join, Joined, Leave, Offer, Pick, Picked, Say, Steer, event};
+use crate::protocol::{Code, ErrorCode, RoomId};
+use crate::room;
+
+/// Nothing, as an answer: `{}`.
+#[derive(Serialize)]
+pub(super) struct Empty {}
+
+impl PeerPort for Wire {
+    fn tell(&self, event: &room::Event) {
+        self.emit(event.name(), event);
+    }
+}
+
+/// A socket enters the namespace.
+pub(super) fn on_connect(gateway: &Gateway, socket: &SocketRef) {
+    let peer = gateway.new_peer();
+    on_disconnect(gateway, socket, &peer);
+    let rooms = Rooms { gateway: gateway.clone(), peer };
+    rooms.on(socket, event::JOIN, Rooms::join);
+    rooms.on(socket, event::LEAVE, Rooms::leave);
+    rooms.on(socket, event::MESSAGE, Rooms::say);
+    rooms.on(socket, event::OFFER, Rooms::offer);
+    rooms.on(socket, event::ACCEPT, Rooms::accept);
+    rooms.on(socket, event::REJECT, Rooms::reject);
+    rooms.on(socket, event::PAUSE, |rooms, steer, _, back| rooms.steer(steer, Wish::Pause, back));
+    rooms.on(socket, event::RESUME, |rooms, steer, _, back| rooms.steer(steer, Wish::Resume, back));
+    rooms.on(socket, event::CANCEL, |rooms, steer, _, back| rooms.steer(steer, Wish::Cancel, back));
+    super::refuse_the_rest(socket, &rooms.peer);
+}
+
+fn on_disconnect(gateway: &Gateway, socket: &SocketRef, peer: &Arc<Peer>) {
+    let (gateway, peer) = (gateway.clone(), peer.clone());
+    socket.on_disconnect(move |socket: SocketRef, reason: DisconnectReason| {
+        for room in peer.rooms().drain() {
+            if let Some(room) = gateway.hub.room(&room) {
+                gateway.hub.lose_room(&room, peer.id);
+            }
+        }
+        gateway.forget_link(&socket, reason);
+        ready(())
+    });
+}
+
+/// One socket's half of the namespace.
+#[derive(Clone)]
+struct Rooms {
+    gateway: Gateway,
+    peer: Arc<Peer>,
+}
+
+/// How an event's outcome goes back to the client.
+struct Back {
+    wire: Wire,
+    reply: super::call::Reply,
+    event: &'static str,
+}
+
+impl Back {
+    fn answer<T: Serialize + Send + 'static>(self) -> Answer<T> {
+        Answer::new(move |outcome| self.wire.reply(self.reply, self.event, Code::Success, outcome))
+    }
+
+    /// As [`Self::answer`], with `{}` for data.
+    fn empty(self) -> Answer<()> {
+        self.answer::<Empty>().map(|outcome| outcome.map(|()| Empty {}))
+    }
+}
+
+impl Rooms {
+    /// Has `handle` called for each event of this name whose arguments can be read.
+    fn on<T: DeserializeOwned + Send + Sync + 'static>(
+        &self,
+        socket: &SocketRef,
+        event: &'static str,
+        handle: fn(&Self, T, &Wire, Back),
+    ) {
+        let rooms = self.clone();
+        socket.on(event, move |call: Call<T>| -> Ready<()> {
+            let wire = Wire { socket: call.socket, peer: rooms.peer.clone() };
+            match call.arguments {
+                Ok(arguments) => {
+                    let back = Back { wire: wire.clone(), reply: call.reply, event };
+                    handle(&rooms, arguments, &wire, back);
+                }
+                Err(refusal) => wire.reply::<Empty>(call.reply, event, Code::Error, Err(refusal)),
+            }
+            ready(())
+        });
+    }
+
+    fn join(&self, join: Join, wire: &Wire, back: Back) {
+        let room = join.room.clone();
+        self.peer.rooms().insert(room.clone());
+        wire.socket.join(format!("room:{room}"));
+        let answer = back.answer::<Box<Joined>>();
+        self.gateway.hub.join(self.peer.id, Arc::new(wire.clone()), join, answer);
+        // A link that was lost while it joined must not stay behind as a ghost.
+        if !wire.socket.connected()
+            && let Some(room) = self.gateway.hub.room(&room)
+        {
+            self.gateway.hub.lose_room(&room, self.peer.id);
+        }
+    }
+
+    fn leave(&self, leave: Leave, wire: &Wire, back: Back) {
+        self.peer.rooms().remove(&leave.room);
+        wire.socket.leave(format!("room:{}", leave.room));
+        let peer = self.peer.id;
+        self.in_room(&leave.room, back.empty(), |answer| RoomCommand::Leave { peer, answer });
+    }
+
+    fn say(&self, say: Say, _: &Wire, back: Back) {
+        let peer = self.peer.id;
+        let text = say.text;
+        self.in_room(&say.room, back.answer(), |answer| RoomCommand::Say { peer, text, answer });
+    }
+
+    fn offer(&self, offer: Offer, _: &Wire, back: Back) {
+        let peer = self.peer.id;
+        let room = offer.room.clone();
+        self.in_room(&room, back.answer(), |answer| RoomCommand::Offer { peer, offer, answer });
+    }
+
+    fn accept(&self, pick: Pick, _: &Wire, back: Back) {
+        let peer = self.peer.id;
+        match pick.picked() {
+            Ok(Picked::Transfer(transfer)) => {
+                let room = self.gateway.hub.room_of_transfer(&transfer);
+                let command = |answer| RoomCommand::Accept { peer, transfer, answer };
+                tell(room, ErrorCode::TransferNotFound, back.answer(), command);
+            }
+            Ok(Picked::Drop(drop)) => {
+                let room = self.gateway.hub.room_of_drop(&drop);
+                let command = |answer| RoomCommand::AcceptDrop { peer, drop, answer };
+                tell(room, ErrorCode::DropNotFound, back.answer(), command);
+            }
+            Err(error) => back.empty().refuse(error),
+        }
+    }
+
+    fn reject(&self, pick: Pick, _: &Wire, back: Back) {
+        let peer = self.peer.id;
+        let hub = &self.gateway.hub;
+        let (room, error, picked) = match pick.picked() {
+            Ok(Picked::Transfer(transfer)) => {
+                (hub.room_of_transfer(&transfer), ErrorCode::TransferNotFound, Picked::Transfer(transfer))
+            }
+            Ok(Picked::Drop(drop)) => (hub.room_of_drop(&drop), ErrorCode::DropNotFound, Picked::Drop(drop)),
+            Err(error) => return back.empty().refuse(error),
+        };
+        tell(room, error, back.empty(), |answer| RoomCommand::Reject { peer, picked, answer });
+    }
+
+    fn steer(&self, steer: Steer, wish: Wish, back: Back) {
+        let peer = self.peer.id;
+        let transfer = steer.transfer;
+        let room = self.gateway.hub.room_of_transfer(&transfer);
+        let command = |answer| RoomCommand::Steer { peer, transfer, wish, answer };
+        tell(room, ErrorCode::TransferNotFound, back.empty(), command);
+    }
+
+    fn in_room<T>(&self, room: &RoomId, answer: Answer<T>, command: impl FnOnce(Answer<T>) -> RoomCommand) {
+        tell(self.gateway.hub.room(room), ErrorCode::RoomNotFound, answer, command);
+    }
+}
+
+fn tell<T>(
+    room: Option<RoomHandle>,
+    otherwise: ErrorCode,
+    answer: Answer<T>,
+    command: impl FnOnce(Answer<T>) -> RoomCommand,
+) {
+    match room {
+        Some(room) => drop(room.try_send(command(answer))),
+        None => answer.refuse(otherwise),
+    }
+}

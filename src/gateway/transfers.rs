@@ -1,0 +1,262 @@
+//! The namespace `/transfers`: every event becomes a command to a transfer's task, in the order in which
+//! events came; bytes are handed on as they are. It refuses to decide: what is a legal chunk or pull is
+//! the relay's business, who may speak the transfer task's.
+
+use std::future::{Ready, ready};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use socketioxide::extract::SocketRef;
+use socketioxide::socket::DisconnectReason;
+
+use super::Gateway;
+use super::call::{Call, Reply};
+use super::peer::{Peer, Wire};
+use super::ports::{SinkWire, SourceWire};
+use crate::hub::{Answer, Outcome, SinkBox, SinkKind, SourceBox, TransferCommand, TransferHandle};
+use crate::protocol::limits::MAX_INTEGER;
+use crate::protocol::transfers::{
+    Chunk, ChunkTaken, Opened, OpenedOne, Pull, SinkDone, SinkOpen, SinkOpened, SourceEnd, SourceFail,
+    SourceOpen, SourceOpened, Tokens, event,
+};
+use crate::protocol::{Code, ErrorCode, Secret, TransferId};
+
+/// Bytes of chunks that one link may have waiting to be looked at; more are refused with `overloaded`.
+/// A source that keeps to its credit comes near it only when the machine is starved.
+const INBOX: u64 = 64 << 20;
+
+/// A socket enters the namespace.
+pub(super) fn on_connect(gateway: &Gateway, socket: &SocketRef) {
+    let peer = gateway.new_peer();
+    on_disconnect(gateway, socket, &peer);
+    let transfers = Transfers { gateway: gateway.clone(), peer };
+    transfers.on(socket, event::SOURCE_OPEN, Transfers::open_source);
+    transfers.on(socket, event::SINK_OPEN, Transfers::open_sink);
+    transfers.on(socket, event::CHUNK, Transfers::chunk);
+    transfers.on(socket, event::PULL, Transfers::pull);
+    transfers.on(socket, event::SOURCE_END, Transfers::end_source);
+    transfers.on(socket, event::SOURCE_FAIL, Transfers::fail_source);
+    transfers.on(socket, event::SINK_DONE, Transfers::finish_sink);
+    super::refuse_the_rest(socket, &transfers.peer);
+}
+
+fn on_disconnect(gateway: &Gateway, socket: &SocketRef, peer: &Arc<Peer>) {
+    let (gateway, peer) = (gateway.clone(), peer.clone());
+    socket.on_disconnect(move |socket: SocketRef, reason: DisconnectReason| {
+        for (_, transfer) in peer.transfers().drain() {
+            gateway.hub.lose_transfer(&transfer, peer.id);
+        }
+        gateway.forget_link(&socket, reason);
+        ready(())
+    });
+}
+
+/// One socket's half of the namespace.
+#[derive(Clone)]
+struct Transfers {
+    gateway: Gateway,
+    peer: Arc<Peer>,
+}
+
+/// How an event's outcome goes back to the client.
+struct Back {
+    wire: Wire,
+    reply: Reply,
+    event: &'static str,
+}
+
+impl Back {
+    fn answer<T: Serialize + Send + 'static>(self) -> Answer<T> {
+        self.answer_with(Code::Success)
+    }
+
+    fn answer_with<T: Serialize + Send + 'static>(self, code: Code) -> Answer<T> {
+        Answer::new(move |outcome| self.wire.reply(self.reply, self.event, code, outcome))
+    }
+
+    fn empty(self) -> Answer<()> {
+        self.answer::<super::rooms::Empty>().map(|outcome| outcome.map(|()| super::rooms::Empty {}))
+    }
+}
+
+impl Transfers {
+    /// Has `handle` called for each event of this name whose arguments can be read.
+    fn on<T: DeserializeOwned + Send + Sync + 'static>(
+        &self,
+        socket: &SocketRef,
+        event: &'static str,
+        handle: fn(&Self, T, &Wire, Back),
+    ) {
+        let transfers = self.clone();
+        socket.on(event, move |call: Call<T>| -> Ready<()> {
+            let wire = Wire { socket: call.socket, peer: transfers.peer.clone() };
+            let back = Back { wire: wire.clone(), reply: call.reply, event };
+            match call.arguments {
+                Ok(arguments) => handle(&transfers, arguments, &wire, back),
+                Err(refusal) => back.empty().refuse(refusal),
+            }
+            ready(())
+        });
+    }
+
+    fn open_source(&self, open: SourceOpen, wire: &Wire, back: Back) {
+        let open_one = |token, answer| self.open_one_source(token, wire, answer);
+        match Tokens::of(open.token, open.tokens) {
+            Ok(Tokens::One(token)) => open_one(token, back.answer::<SourceOpened>()),
+            Ok(Tokens::Many(tokens)) => open_many(tokens, back.answer(), open_one),
+            Err(error) => back.empty().refuse(error),
+        }
+    }
+
+    fn open_one_source(&self, token: Secret, wire: &Wire, answer: Answer<SourceOpened>) {
+        let Some((id, transfer)) = self.gateway.hub.transfer_of_token(&token) else {
+            return answer.refuse(ErrorCode::TransferNotFound);
+        };
+        let port = SourceBox(Box::new(SourceWire::new(wire.clone(), id.clone())));
+        let answer = self.party(wire, id, transfer.clone(), answer);
+        transfer.send(TransferCommand::OpenSource { peer: self.peer.id, token, port, answer });
+    }
+
+    fn open_sink(&self, open: SinkOpen, wire: &Wire, back: Back) {
+        let first = open.lane.map(|lane| (lane, open.from.unwrap_or(0), open.limit.unwrap_or(MAX_INTEGER)));
+        let open_one = |token, answer| self.open_one_sink(token, first, wire, answer);
+        match Tokens::of(open.token, open.tokens) {
+            Ok(Tokens::One(token)) => open_one(token, back.answer::<SinkOpened>()),
+            Ok(Tokens::Many(tokens)) => open_many(tokens, back.answer(), open_one),
+            Err(error) => back.empty().refuse(error),
+        }
+    }
+
+    fn open_one_sink(
+        &self,
+        token: Secret,
+        first: Option<(u64, u64, u64)>,
+        wire: &Wire,
+        answer: Answer<SinkOpened>,
+    ) {
+        let Some((id, transfer)) = self.gateway.hub.transfer_of_token(&token) else {
+            return answer.refuse(ErrorCode::TransferNotFound);
+        };
+        let peer = self.peer.id;
+        let port = SinkBox(Box::new(SinkWire::new(wire.clone(), id.clone())));
+        let answer = self.party(wire, id, transfer.clone(), answer);
+        transfer.send(TransferCommand::OpenSink { peer, token, kind: SinkKind::Link, port, answer });
+        if let Some((lane, from, limit)) = first {
+            let wire = wire.clone();
+            let answer = Answer::new(move |outcome: Outcome<()>| match outcome {
+                // A sink that could not open has been told so already.
+                Err(refusal) if refusal.code == ErrorCode::BadRequest => {
+                    wire.problem(event::SINK_OPEN, &refusal);
+                }
+                _ => {}
+            });
+            transfer.send(TransferCommand::Pull { peer, lane, from, limit, answer });
+        }
+    }
+
+    /// Remembers the link as a party to the transfer, and has it in the transfer's Socket.IO room once it
+    /// is open.
+    fn party<T: Send + 'static>(
+        &self,
+        wire: &Wire,
+        id: TransferId,
+        transfer: TransferHandle,
+        answer: Answer<T>,
+    ) -> Answer<T> {
+        self.peer.transfers().insert(id.clone(), transfer.clone());
+        if !wire.socket.connected() {
+            self.gateway.hub.lose_transfer(&transfer, self.peer.id);
+        }
+        let wire = wire.clone();
+        answer.map(move |outcome| {
+            if outcome.is_ok() {
+                wire.socket.join(format!("transfer:{id}"));
+            }
+            outcome
+        })
+    }
+
+    fn chunk(&self, (head, bytes): (Chunk, Bytes), _: &Wire, back: Back) {
+        let len = bytes.len() as u64;
+        let Chunk { transfer, lane, offset, digest } = head;
+        if self.peer.inbox.fetch_add(len, Ordering::Relaxed) > INBOX {
+            self.peer.inbox.fetch_sub(len, Ordering::Relaxed);
+            return back.empty().refuse(ErrorCode::Overloaded);
+        }
+        let peer = self.peer.clone();
+        let answer = back.answer_with(Code::Progress).map(move |taken: Outcome<u64>| {
+            peer.inbox.fetch_sub(len, Ordering::Relaxed);
+            taken.map(|received| ChunkTaken { received })
+        });
+        let peer = self.peer.id;
+        self.tell(&transfer, answer, |answer| TransferCommand::Chunk {
+            peer,
+            lane,
+            offset,
+            bytes,
+            digest,
+            answer,
+        });
+    }
+
+    fn pull(&self, pull: Pull, _: &Wire, back: Back) {
+        let Pull { transfer, lane, from, limit } = pull;
+        let peer = self.peer.id;
+        let command = |answer| TransferCommand::Pull { peer, lane, from, limit, answer };
+        self.tell(&transfer, back.empty(), command);
+    }
+
+    fn end_source(&self, end: SourceEnd, _: &Wire, back: Back) {
+        let SourceEnd { transfer, size, digest } = end;
+        let peer = self.peer.id;
+        let command = |answer| TransferCommand::SourceEnd { peer, size, digest, answer };
+        self.tell(&transfer, back.empty(), command);
+    }
+
+    fn fail_source(&self, fail: SourceFail, _: &Wire, back: Back) {
+        let peer = self.peer.id;
+        self.tell(&fail.transfer, back.empty(), |answer| TransferCommand::SourceFail { peer, answer });
+    }
+
+    fn finish_sink(&self, done: SinkDone, _: &Wire, back: Back) {
+        let SinkDone { transfer, digest } = done;
+        let peer = self.peer.id;
+        self.tell(&transfer, back.empty(), |answer| TransferCommand::SinkDone { peer, digest, answer });
+    }
+
+    /// Hands a command to a transfer that this link opened.
+    fn tell<T>(
+        &self,
+        id: &TransferId,
+        answer: Answer<T>,
+        command: impl FnOnce(Answer<T>) -> TransferCommand,
+    ) {
+        let opened = self.peer.transfers().get(id).cloned();
+        match opened {
+            Some(transfer) => transfer.send(command(answer)),
+            None if self.gateway.hub.transfer(id).is_some() => answer.refuse(ErrorCode::NotAllowed),
+            None => answer.refuse(ErrorCode::TransferNotFound),
+        }
+    }
+}
+
+fn open_many<T: Send + 'static>(
+    tokens: Vec<Secret>,
+    answer: Answer<Opened<T>>,
+    open_one: impl Fn(Secret, Answer<T>),
+) {
+    let whole = answer.map(|outcomes: Outcome<Vec<Outcome<T>>>| {
+        let one = |outcome: Outcome<T>| match outcome {
+            Ok(opened) => OpenedOne::Opened(opened),
+            Err(refusal) => OpenedOne::Refused { error: refusal.code },
+        };
+        outcomes.map(|outcomes| Opened { transfers: outcomes.into_iter().map(one).collect() })
+    });
+    let parts = whole.parts(tokens.len());
+    for (token, part) in tokens.into_iter().zip(parts) {
+        open_one(token, part);
+    }
+}

@@ -1,0 +1,141 @@
+//! What one may say to a room's task, and the handle to say it by. Every command of a peer carries its
+//! way back; a full mailbox answers `overloaded` by dropping it.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::answer::Answer;
+use super::port::PeerPort;
+use super::transfer_handle::Wish;
+use crate::protocol::rooms::{Accepted, AcceptedDrop, Join, Joined, Offer, OfferTaken, Picked, Said, Status};
+use crate::protocol::{DropId, TransferId};
+use crate::room::PeerId;
+
+/// Commands that may wait; one more is refused with `overloaded`.
+const MAILBOX: usize = 1024;
+
+/// What a room is told.
+pub enum Command {
+    /// `room:join`.
+    Join {
+        /// The link.
+        peer: PeerId,
+        /// How to tell it things from now on.
+        port: Arc<dyn PeerPort>,
+        /// What it said.
+        join: Join,
+        /// The way back.
+        answer: Answer<Box<Joined>>,
+    },
+    /// `room:leave`.
+    Leave {
+        /// The link.
+        peer: PeerId,
+        /// The way back.
+        answer: Answer<()>,
+    },
+    /// A link is lost.
+    Lost {
+        /// Which.
+        peer: PeerId,
+    },
+    /// `room:message`.
+    Say {
+        /// The link.
+        peer: PeerId,
+        /// What.
+        text: String,
+        /// The way back.
+        answer: Answer<Said>,
+    },
+    /// `drop:offer`.
+    Offer {
+        /// The link.
+        peer: PeerId,
+        /// What it said.
+        offer: Offer,
+        /// The way back.
+        answer: Answer<OfferTaken>,
+    },
+    /// `transfer:accept` of one transfer.
+    Accept {
+        /// The link.
+        peer: PeerId,
+        /// Which.
+        transfer: TransferId,
+        /// The way back.
+        answer: Answer<Accepted>,
+    },
+    /// `transfer:accept` of a drop.
+    AcceptDrop {
+        /// The link.
+        peer: PeerId,
+        /// Which.
+        drop: DropId,
+        /// The way back.
+        answer: Answer<AcceptedDrop>,
+    },
+    /// `transfer:reject`.
+    Reject {
+        /// The link.
+        peer: PeerId,
+        /// Which.
+        picked: Picked,
+        /// The way back.
+        answer: Answer<()>,
+    },
+    /// `transfer:pause`, `transfer:resume`, `transfer:cancel`.
+    Steer {
+        /// The link.
+        peer: PeerId,
+        /// Which.
+        transfer: TransferId,
+        /// What.
+        wish: Wish,
+        /// The way back.
+        answer: Answer<()>,
+    },
+    /// How a transfer stands.
+    Status(Box<Status>),
+    /// A transfer's record is gone.
+    Gone(TransferId),
+}
+
+/// A handle to a room's task. The task ends when nobody is left and nothing is open.
+#[derive(Clone)]
+pub struct RoomHandle {
+    mailbox: mpsc::Sender<Command>,
+}
+
+impl RoomHandle {
+    /// A handle, and the mailbox that it fills.
+    pub(super) fn new() -> (Self, mpsc::Receiver<Command>) {
+        let (mailbox, commands) = mpsc::channel(MAILBOX);
+        (Self { mailbox }, commands)
+    }
+
+    /// Puts a command into the mailbox, in order. When it is full, or the room is gone, the command's
+    /// answer says `overloaded`, and this says false.
+    pub fn try_send(&self, command: Command) -> bool {
+        self.mailbox.try_send(command).is_ok()
+    }
+
+    /// Puts a command into the mailbox, waiting for room.
+    pub(super) async fn send_when_there_is_room(&self, command: Command) {
+        let _ = self.mailbox.send(command).await;
+    }
+
+    /// As [`Self::try_send`], but gives the command back when the room is gone.
+    pub(super) fn offer(&self, command: Command) -> Result<(), Command> {
+        match self.mailbox.try_send(command) {
+            Err(mpsc::error::TrySendError::Closed(command)) => Err(command),
+            Ok(()) | Err(mpsc::error::TrySendError::Full(_)) => Ok(()),
+        }
+    }
+
+    /// Whether both are of one room.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        self.mailbox.same_channel(&other.mailbox)
+    }
+}

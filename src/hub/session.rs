@@ -1,0 +1,570 @@
+//! One transfer in motion: its life ([`Transfer`]) and its bytes ([`Relay`]) joined into one machine, so
+//! that the task around it has nothing to decide and the simulator can drive the very thing that runs.
+//! It knows no clock, socket or runtime; it composes what people are shown from both halves.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::protocol::rooms::{Receiver, Status};
+use crate::protocol::{Digest, ErrorCode, MemberId, Moment, ReceiverState, Refusal, Secret, TransferState};
+use crate::relay::{self, Meter, Relay, SinkId};
+use crate::transfer::{self, Party, Transfer};
+
+/// The least time between two statuses that only say how far it is (the protocol's).
+pub const PROGRESS: Duration = Duration::from_millis(500);
+
+/// How a member takes the bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SinkKind {
+    /// Over its link; a member has one, and a newer one takes its place.
+    Link,
+    /// As an HTTP download; several at once, each of a stretch of its own.
+    Download {
+        /// The first byte of the stretch.
+        from: u64,
+    },
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum Input {
+    /// A source opened; one that was is replaced.
+    SourceOpened,
+    /// The source's link is lost.
+    SourceLost,
+    /// `source:end`.
+    SourceEnd {
+        /// The final size.
+        size: Option<u64>,
+        /// The whole file's digest.
+        digest: Option<Digest>,
+    },
+    /// `source:fail`.
+    SourceFailed,
+    /// The source sent bytes.
+    Chunk {
+        /// On this lane.
+        lane: u64,
+        /// Where the first lies.
+        offset: u64,
+        /// All of them.
+        bytes: Bytes,
+        /// Their digest.
+        digest: Option<Digest>,
+    },
+    /// A member accepts; the fresh token is its own unless it has one.
+    Accept {
+        /// Who.
+        member: MemberId,
+        /// A fresh token.
+        token: Secret,
+    },
+    /// A member says no.
+    Reject {
+        /// Who.
+        member: MemberId,
+    },
+    /// Someone wishes to wait,
+    Pause(Party),
+    /// to go on,
+    Resume(Party),
+    /// to end.
+    Cancel(Party),
+    /// A member opens a sink.
+    OpenSink {
+        /// Whose.
+        member: MemberId,
+        /// Which way.
+        kind: SinkKind,
+    },
+    /// A sink asks, and acknowledges.
+    Pull {
+        /// Which.
+        sink: SinkId,
+        /// Its own number of the lane.
+        lane: u64,
+        /// It holds everything before this.
+        from: u64,
+        /// It may be sent up to, not including, this.
+        limit: u64,
+    },
+    /// There was no room for the chunk at `offset`.
+    SinkBusy {
+        /// Which.
+        sink: SinkId,
+        /// What was not sent.
+        offset: u64,
+    },
+    /// There may be room again.
+    SinkReady(SinkId),
+    /// A sink's link is lost, or its download ended before its end.
+    SinkLost(SinkId),
+    /// A download took the last byte of its stretch.
+    DownloadEnded(SinkId),
+    /// `sink:done`.
+    SinkDone {
+        /// Which.
+        sink: SinkId,
+        /// The digest of what was received.
+        digest: Option<Digest>,
+    },
+    /// The room forgot it.
+    Forget,
+    /// The time of [`Session::poll_timeout`] has come.
+    Tick,
+}
+
+/// The answer to what was taken.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// Nothing more to say.
+    Done,
+    /// The member's sink token.
+    Accepted(Secret),
+    /// The sink's number.
+    Opened(SinkId),
+    /// It was taken, and the receiver has failed.
+    Failed(ErrorCode),
+}
+
+/// What must happen.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// Ask the source.
+    Pull {
+        /// The lane.
+        lane: u64,
+        /// Start, or acknowledgement.
+        from: u64,
+        /// How far it may send.
+        limit: u64,
+    },
+    /// Ask the source for no more on a lane.
+    Stop {
+        /// The lane.
+        lane: u64,
+    },
+    /// Send bytes to a sink. If there is no room, say [`Input::SinkBusy`] before going on.
+    Chunk {
+        /// To which.
+        sink: SinkId,
+        /// The sink's own number of its lane.
+        lane: u64,
+        /// Where the first lies.
+        offset: u64,
+        /// The bytes.
+        bytes: Bytes,
+        /// Their digest.
+        digest: Option<Digest>,
+    },
+    /// A sink safely holds everything before `from`: what was in flight to it is less.
+    Acked {
+        /// Which.
+        sink: SinkId,
+        /// Everything before.
+        from: u64,
+    },
+    /// Tell every sink the size and the digest.
+    End {
+        /// Bytes, all in all.
+        size: u64,
+        /// The whole file's digest.
+        digest: Option<Digest>,
+    },
+    /// Tell the room and the parties how it stands.
+    Status(Box<Status>),
+    /// End a sink.
+    CloseSink {
+        /// Which.
+        sink: SinkId,
+        /// Why.
+        error: ErrorCode,
+    },
+    /// It is over: end the source and every sink.
+    Ended {
+        /// Why.
+        error: ErrorCode,
+    },
+    /// Forget it.
+    Gone,
+}
+
+/// An open sink.
+#[derive(Debug)]
+struct Seat {
+    sink: SinkId,
+    member: MemberId,
+    kind: SinkKind,
+}
+
+/// The machine. See the module.
+#[derive(Debug)]
+pub struct Session {
+    transfer: Transfer,
+    relay: Relay,
+    seats: Vec<Seat>,
+    held: HashMap<MemberId, u64>,
+    meter: Meter,
+    told: Told,
+    next_sink: u64,
+    outputs: VecDeque<Output>,
+}
+
+/// Whether people know how far it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// They do, since then.
+    Since(Moment),
+    /// Bytes moved since they were told, then.
+    Behind(Moment),
+}
+
+impl Session {
+    /// A session of `transfer`, its bytes carried by `relay`.
+    pub fn new(now: Moment, transfer: Transfer, relay: Relay) -> Self {
+        Self {
+            transfer,
+            relay,
+            seats: Vec::new(),
+            held: HashMap::new(),
+            meter: Meter::new(now, 0),
+            told: Told::Since(now),
+            next_sink: 0,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// The transfer's life, to be asked.
+    pub fn transfer(&self) -> &Transfer {
+        &self.transfer
+    }
+
+    /// Whether a sink that holds nothing yet could have all of it.
+    pub fn can_begin(&self) -> bool {
+        self.relay.can_begin()
+    }
+
+    /// Takes in what happened at `now`. Drain [`Self::poll_output`] afterwards.
+    ///
+    /// # Errors
+    /// What a peer said and may not say; nothing of it took effect.
+    pub fn handle(&mut self, now: Moment, input: Input) -> Result<Reply, Refusal> {
+        let answer = self.take(now, input);
+        self.settle(now);
+        answer
+    }
+
+    /// What must happen next; nothing when all is done.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When to come back with [`Input::Tick`].
+    pub fn poll_timeout(&self) -> Option<Moment> {
+        let progress = match self.told {
+            Told::Behind(since) => Some(since + PROGRESS),
+            Told::Since(_) => None,
+        };
+        [progress, self.transfer.poll_timeout(), self.relay.poll_timeout()].into_iter().flatten().min()
+    }
+
+    fn take(&mut self, now: Moment, input: Input) -> Result<Reply, Refusal> {
+        match input {
+            Input::SourceOpened => {
+                self.tell(now, transfer::Input::SourceOpened)?;
+                self.relay.handle(now, relay::Input::SourceUp)?;
+            }
+            Input::SourceLost => {
+                let ended = self.relay.has_all();
+                self.relay.handle(now, relay::Input::SourceDown)?;
+                self.tell(now, transfer::Input::SourceLost { ended })?;
+            }
+            Input::SourceEnd { size, digest } => {
+                if let Some(size) = size {
+                    self.relay.handle(now, relay::Input::Size(size))?;
+                }
+                self.tell(now, transfer::Input::SourceEnd { size, digest })?;
+            }
+            Input::SourceFailed => return self.tell(now, transfer::Input::SourceFailed),
+            Input::Chunk { lane, offset, bytes, digest } => {
+                self.relay.handle(now, relay::Input::Chunk { lane, offset, bytes, digest })?;
+                self.note_movement();
+                return self.tell(now, transfer::Input::Moved);
+            }
+            Input::Accept { member, token } => {
+                return self.tell(now, transfer::Input::Accept { member, token });
+            }
+            Input::Reject { member } => return self.tell(now, transfer::Input::Reject { member }),
+            Input::Pause(party) => return self.tell(now, transfer::Input::Pause(party)),
+            Input::Resume(party) => return self.tell(now, transfer::Input::Resume(party)),
+            Input::Cancel(party) => return self.tell(now, transfer::Input::Cancel(party)),
+            Input::OpenSink { member, kind } => return self.open_sink(now, member, kind),
+            Input::Pull { sink, lane, from, limit } => return self.pull(now, sink, lane, from, limit),
+            Input::SinkBusy { sink, offset } => {
+                let is_for_it =
+                    |output: &Output| matches!(output, Output::Chunk { sink: to, .. } if *to == sink);
+                self.outputs.retain(|output| !is_for_it(output));
+                self.relay.handle(now, relay::Input::SinkBusy { sink, offset })?;
+            }
+            Input::SinkReady(sink) => self.relay.handle(now, relay::Input::SinkReady(sink))?,
+            Input::SinkLost(sink) => self.lose_sink(now, sink)?,
+            Input::DownloadEnded(sink) => return self.end_download(now, sink),
+            Input::SinkDone { sink, digest } => return self.finish_sink(now, sink, digest),
+            Input::Forget => return self.tell(now, transfer::Input::Forget),
+            Input::Tick => {
+                self.relay.handle(now, relay::Input::Tick)?;
+                self.tell(now, transfer::Input::Tick)?;
+                if let Told::Behind(since) = self.told
+                    && now >= since + PROGRESS
+                {
+                    self.push_status(now);
+                }
+            }
+        }
+        Ok(Reply::Done)
+    }
+
+    /// Hands a word to the transfer's life.
+    fn tell(&mut self, now: Moment, input: transfer::Input) -> Result<Reply, Refusal> {
+        Ok(match self.transfer.handle(now, input)? {
+            transfer::Reply::Done => Reply::Done,
+            transfer::Reply::Accepted { token } => Reply::Accepted(token),
+            transfer::Reply::Failed(error) => Reply::Failed(error),
+        })
+    }
+
+    fn open_sink(&mut self, now: Moment, member: MemberId, kind: SinkKind) -> Result<Reply, Refusal> {
+        self.tell(now, transfer::Input::SinkOpened { member: member.clone() })?;
+        let same =
+            |seat: &&Seat| seat.member == member && seat.kind == SinkKind::Link && kind == SinkKind::Link;
+        let sink = match self.seats.iter().find(same) {
+            Some(seat) => seat.sink,
+            None => {
+                self.next_sink += 1;
+                let sink = SinkId(self.next_sink);
+                self.seats.push(Seat { sink, member: member.clone(), kind });
+                sink
+            }
+        };
+        self.relay.handle(now, relay::Input::SinkUp(sink))?;
+        if self.state_of(&member) == Some(ReceiverState::Paused) {
+            self.relay.handle(now, relay::Input::HoldSink(sink))?;
+        }
+        Ok(Reply::Opened(sink))
+    }
+
+    fn pull(
+        &mut self,
+        now: Moment,
+        sink: SinkId,
+        lane: u64,
+        from: u64,
+        limit: u64,
+    ) -> Result<Reply, Refusal> {
+        self.relay.handle(now, relay::Input::Pull { sink, lane, from, limit })?;
+        let Some(seat) = self.seats.iter().find(|seat| seat.sink == sink) else {
+            return Err(ErrorCode::NotAllowed.into());
+        };
+        let held = self.held.entry(seat.member.clone()).or_default();
+        let before = *held;
+        *held = match seat.kind {
+            SinkKind::Link => from,
+            // A download adds to what is held only where it joins on to it.
+            SinkKind::Download { from: first } if first <= *held => from.max(*held),
+            SinkKind::Download { .. } => *held,
+        };
+        self.outputs.push_back(Output::Acked { sink, from });
+        if *held != before {
+            let member = seat.member.clone();
+            self.note_movement();
+            self.tell(now, transfer::Input::Received { member })?;
+        }
+        Ok(Reply::Done)
+    }
+
+    fn lose_sink(&mut self, now: Moment, sink: SinkId) -> Result<(), Refusal> {
+        let Some(index) = self.seats.iter().position(|seat| seat.sink == sink) else { return Ok(()) };
+        match self.seats[index].kind {
+            SinkKind::Link => self.relay.handle(now, relay::Input::SinkAway(sink))?,
+            SinkKind::Download { .. } => self.relay.handle(now, relay::Input::SinkGone(sink))?,
+        }
+        let seat = &self.seats[index];
+        let member = seat.member.clone();
+        if seat.kind != SinkKind::Link {
+            self.seats.remove(index);
+        }
+        self.tell_if_last_sink(now, member, sink)
+    }
+
+    /// A member with no other open sink is away.
+    fn tell_if_last_sink(&mut self, now: Moment, member: MemberId, lost: SinkId) -> Result<(), Refusal> {
+        let has_other =
+            |seat: &Seat| seat.member == member && seat.sink != lost && seat.kind != SinkKind::Link;
+        if !self.seats.iter().any(has_other) {
+            self.tell(now, transfer::Input::SinkLost { member })?;
+        }
+        Ok(())
+    }
+
+    fn end_download(&mut self, now: Moment, sink: SinkId) -> Result<Reply, Refusal> {
+        let Some(index) = self.seats.iter().position(|seat| seat.sink == sink) else {
+            return Ok(Reply::Done);
+        };
+        let member = self.seats.remove(index).member;
+        self.relay.handle(now, relay::Input::SinkGone(sink))?;
+        let held = self.held.get(&member).copied().unwrap_or(0);
+        if self.transfer.size() == Some(held) && self.transfer.is_owed(&member) {
+            return self.tell(now, transfer::Input::SinkDone { member, digest: None });
+        }
+        self.tell_if_last_sink(now, member, sink)?;
+        Ok(Reply::Done)
+    }
+
+    fn finish_sink(&mut self, now: Moment, sink: SinkId, digest: Option<Digest>) -> Result<Reply, Refusal> {
+        let Some(seat) = self.seats.iter().find(|seat| seat.sink == sink) else {
+            return Err(ErrorCode::NotAllowed.into());
+        };
+        let member = seat.member.clone();
+        let reply = self.tell(now, transfer::Input::SinkDone { member: member.clone(), digest })?;
+        if let Some(size) = self.transfer.size()
+            && reply == Reply::Done
+        {
+            self.held.insert(member, size);
+            self.outputs.push_back(Output::Acked { sink, from: size });
+        }
+        self.relay.handle(now, relay::Input::SinkGone(sink))?;
+        self.relay.handle(now, relay::Input::SinkUp(sink))?;
+        Ok(reply)
+    }
+
+    /// Carries what one half decided over to the other, until both rest.
+    fn settle(&mut self, now: Moment) {
+        loop {
+            if !self.relay.can_begin() {
+                let _ = self.transfer.handle(now, transfer::Input::StartPassed);
+            }
+            if let Some(output) = self.transfer.poll_output() {
+                self.follow(now, output);
+            } else if let Some(output) = self.relay.poll_output() {
+                self.carry(now, output);
+            } else {
+                return;
+            }
+        }
+    }
+
+    fn follow(&mut self, now: Moment, output: transfer::Output) {
+        match output {
+            transfer::Output::Status => self.push_status(now),
+            transfer::Output::End { size, digest } => self.outputs.push_back(Output::End { size, digest }),
+            transfer::Output::Hold => self.steer_relay(now, relay::Input::Hold),
+            transfer::Output::Release => self.steer_relay(now, relay::Input::Release),
+            transfer::Output::HoldSink { member } => {
+                for sink in self.sinks_of(&member) {
+                    self.steer_relay(now, relay::Input::HoldSink(sink));
+                }
+            }
+            transfer::Output::ReleaseSink { member } => {
+                for sink in self.sinks_of(&member) {
+                    self.steer_relay(now, relay::Input::ReleaseSink(sink));
+                }
+            }
+            transfer::Output::CloseSink { member, error } => {
+                for sink in self.sinks_of(&member) {
+                    self.steer_relay(now, relay::Input::SinkGone(sink));
+                    self.outputs.push_back(Output::CloseSink { sink, error });
+                }
+                self.seats.retain(|seat| seat.member != member);
+            }
+            transfer::Output::Ended { state, error } => {
+                let cancelled = state == TransferState::Cancelled;
+                let error = error.filter(|_| !cancelled).unwrap_or(ErrorCode::TransferClosed);
+                self.steer_relay(now, relay::Input::Hold);
+                self.seats.clear();
+                self.outputs.push_back(Output::Ended { error });
+            }
+            transfer::Output::Gone => self.outputs.push_back(Output::Gone),
+        }
+    }
+
+    /// The relay refuses nothing of its own driver's.
+    fn steer_relay(&mut self, now: Moment, input: relay::Input) {
+        let refused = self.relay.handle(now, input);
+        debug_assert!(refused.is_ok(), "{refused:?}");
+    }
+
+    fn carry(&mut self, now: Moment, output: relay::Output) {
+        match output {
+            relay::Output::Pull { lane, from, limit } => {
+                self.outputs.push_back(Output::Pull { lane, from, limit });
+            }
+            relay::Output::Stop { lane } => self.outputs.push_back(Output::Stop { lane }),
+            relay::Output::Chunk { sink, lane, offset, bytes, digest } => {
+                self.outputs.push_back(Output::Chunk { sink, lane, offset, bytes, digest });
+            }
+            relay::Output::SinkEnded { sink, error } => {
+                let Some(seat) = self.seats.iter().find(|seat| seat.sink == sink) else { return };
+                let member = seat.member.clone();
+                self.outputs.push_back(Output::CloseSink { sink, error });
+                self.steer_relay(now, relay::Input::SinkGone(sink));
+                self.seats.retain(|seat| seat.sink != sink);
+                let _ = self.tell(now, transfer::Input::SinkEnded { member, error });
+            }
+        }
+    }
+
+    fn sinks_of(&self, member: &MemberId) -> Vec<SinkId> {
+        self.seats.iter().filter(|seat| seat.member == *member).map(|seat| seat.sink).collect()
+    }
+
+    fn state_of(&self, member: &MemberId) -> Option<ReceiverState> {
+        self.transfer.receivers().find(|(who, _)| *who == member).map(|(_, state)| state)
+    }
+
+    fn note_movement(&mut self) {
+        if let Told::Since(since) = self.told {
+            self.told = Told::Behind(since);
+        }
+    }
+
+    fn push_status(&mut self, now: Moment) {
+        let status = self.status(now);
+        self.told = Told::Since(now);
+        self.outputs.retain(|output| !matches!(output, Output::Status(_)));
+        self.outputs.push_back(Output::Status(Box::new(status)));
+    }
+
+    /// How it stands, for people.
+    fn status(&mut self, now: Moment) -> Status {
+        let size = self.transfer.size();
+        let held = |member: &MemberId, state| match (state, size) {
+            (ReceiverState::Complete, Some(size)) => size,
+            _ => self.held.get(member).copied().unwrap_or(0),
+        };
+        let receivers: Vec<Receiver> = self
+            .transfer
+            .receivers()
+            .map(|(member, state)| Receiver { member: member.clone(), state, received: held(member, state) })
+            .collect();
+        let fastest = receivers.iter().map(|receiver| receiver.received).max().unwrap_or(0);
+        let owed = receivers.iter().filter(|receiver| receiver.state.is_owed());
+        let least = owed.map(|receiver| receiver.received).min();
+        self.meter.read(now, fastest);
+        let flows = self.transfer.state() == TransferState::Active;
+        Status {
+            transfer: self.transfer.id().clone(),
+            state: self.transfer.state(),
+            size,
+            sent: self.relay.sent(),
+            receivers,
+            bytes_per_second: if flows { self.meter.bytes_per_second() } else { 0 },
+            eta_seconds: match (size, least) {
+                (Some(size), Some(least)) if flows => self.meter.eta_seconds(size.saturating_sub(least)),
+                _ => None,
+            },
+            error: self.transfer.error(),
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! What one may say to a transfer's task, and the handle to say it by. Every command of a peer carries its
+//! way back; a full mailbox, or a transfer that is gone, answers `overloaded` by dropping it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+
+use super::File;
+use super::answer::Answer;
+use super::port::{SinkPort, SourcePort};
+use super::session::SinkKind;
+use crate::protocol::transfers::{SinkOpened, SourceOpened};
+use crate::protocol::{Digest, MemberId, Secret};
+use crate::room::PeerId;
+use crate::transfer::Party;
+
+/// Commands that may wait; one more is refused with `overloaded`.
+const MAILBOX: usize = 1024;
+
+/// What a transfer is told. A command from a link that has no such part in the transfer is refused with
+/// `not_allowed`.
+#[derive(Debug)]
+pub enum Command {
+    /// `source:open`, with a token that this transfer may have given out.
+    OpenSource {
+        /// The link.
+        peer: PeerId,
+        /// What it brought.
+        token: Secret,
+        /// Where to ask for bytes.
+        port: SourceBox,
+        /// The way back.
+        answer: Answer<SourceOpened>,
+    },
+    /// `chunk`.
+    Chunk {
+        /// The link.
+        peer: PeerId,
+        /// The lane.
+        lane: u64,
+        /// Where the first byte lies.
+        offset: u64,
+        /// The bytes.
+        bytes: Bytes,
+        /// Their digest.
+        digest: Option<Digest>,
+        /// The way back; the end offset taken in.
+        answer: Answer<u64>,
+    },
+    /// `source:end`.
+    SourceEnd {
+        /// The link.
+        peer: PeerId,
+        /// The final size.
+        size: Option<u64>,
+        /// The file's digest.
+        digest: Option<Digest>,
+        /// The way back.
+        answer: Answer<()>,
+    },
+    /// `source:fail`.
+    SourceFail {
+        /// The link.
+        peer: PeerId,
+        /// The way back.
+        answer: Answer<()>,
+    },
+    /// A sink opens, with a token that this transfer may have given out.
+    OpenSink {
+        /// The link, or the download's own number.
+        peer: PeerId,
+        /// What it brought.
+        token: Secret,
+        /// Which way.
+        kind: SinkKind,
+        /// Where to send bytes.
+        port: SinkBox,
+        /// The way back.
+        answer: Answer<SinkOpened>,
+    },
+    /// A download asks what it would get, without taking any of it.
+    Describe {
+        /// What it brought.
+        token: Secret,
+        /// The way back.
+        answer: Answer<SinkOpened>,
+    },
+    /// `pull`.
+    Pull {
+        /// The link.
+        peer: PeerId,
+        /// Its lane.
+        lane: u64,
+        /// What it holds.
+        from: u64,
+        /// What it may be sent.
+        limit: u64,
+        /// The way back.
+        answer: Answer<()>,
+    },
+    /// `sink:done`.
+    SinkDone {
+        /// The link.
+        peer: PeerId,
+        /// The digest of what was received.
+        digest: Option<Digest>,
+        /// The way back.
+        answer: Answer<()>,
+    },
+    /// A download took the last byte of its stretch.
+    DownloadEnded {
+        /// Its number.
+        peer: PeerId,
+    },
+    /// A link is lost, or a download broke off.
+    Lost {
+        /// Which.
+        peer: PeerId,
+    },
+    /// A member accepts. The room has checked that it may.
+    Accept {
+        /// Who.
+        member: MemberId,
+        /// A fresh token.
+        token: Secret,
+        /// The way back.
+        answer: Answer<(Secret, Arc<File>)>,
+    },
+    /// A member says no.
+    Reject {
+        /// Who.
+        member: MemberId,
+        /// The way back.
+        answer: Answer<()>,
+    },
+    /// A wish of the sender, or of a receiver.
+    Steer {
+        /// What.
+        wish: Wish,
+        /// Whose.
+        by: Party,
+        /// The way back.
+        answer: Answer<()>,
+    },
+    /// The room forgot it.
+    Forget,
+}
+
+/// What a person may wish of a transfer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// Wait.
+    Pause,
+    /// Go on.
+    Resume,
+    /// End.
+    Cancel,
+}
+
+/// A source's port.
+pub struct SourceBox(pub Box<dyn SourcePort>);
+/// A sink's port.
+pub struct SinkBox(pub Box<dyn SinkPort>);
+
+impl std::fmt::Debug for SourceBox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SourceBox")
+    }
+}
+
+impl std::fmt::Debug for SinkBox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SinkBox")
+    }
+}
+
+/// A handle to a transfer's task. The task ends with its record.
+#[derive(Debug, Clone)]
+pub struct TransferHandle {
+    mailbox: mpsc::Sender<Command>,
+}
+
+impl TransferHandle {
+    /// A handle, and the mailbox that it fills.
+    pub(super) fn new() -> (Self, mpsc::Receiver<Command>) {
+        let (mailbox, commands) = mpsc::channel(MAILBOX);
+        (Self { mailbox }, commands)
+    }
+
+    /// Puts a command into the mailbox, in order. When it is full, or the transfer is gone, the command's
+    /// answer says `overloaded`.
+    pub fn send(&self, command: Command) {
+        let _ = self.mailbox.try_send(command);
+    }
+
+    /// Puts a command into the mailbox, waiting for room. False when the transfer is gone.
+    pub async fn send_when_there_is_room(&self, command: Command) -> bool {
+        self.mailbox.send(command).await.is_ok()
+    }
+}

@@ -1,0 +1,398 @@
+//! The task of one transfer: hands a [`Session`] the time and what arrives in its mailbox, and carries
+//! out what it decides. It knows who may speak (which link is the source, which link has which sink) and
+//! decides nothing else.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::sleep_until;
+
+use super::answer::{Answer, Outcome};
+use super::port::{Chunk, SinkPort, SourcePort};
+use super::room_handle::{self, RoomHandle};
+use super::session::{Input, Output, Reply, Session, SinkKind};
+use super::transfer_handle::{Command, SinkBox, SourceBox, TransferHandle, Wish};
+use super::{File, Hub};
+use crate::protocol::rooms::Status;
+use crate::protocol::transfers::{SinkOpened, SourceOpened};
+use crate::protocol::{ErrorCode, MemberId, Secret};
+use crate::relay::SinkId;
+use crate::room::{PeerId, envelope};
+
+/// Commands taken at once before the clock is looked at again.
+const BATCH: usize = 64;
+/// How soon a sink that had no room is tried again.
+const RETRY: Duration = Duration::from_millis(5);
+
+struct OpenSink {
+    peer: PeerId,
+    member: MemberId,
+    kind: SinkKind,
+    port: Box<dyn SinkPort>,
+}
+
+pub(super) struct Task {
+    pub(super) hub: Hub,
+    pub(super) session: Session,
+    pub(super) file: Arc<File>,
+    pub(super) source_token: Secret,
+    pub(super) room: RoomHandle,
+    source: Option<(PeerId, Box<dyn SourcePort>)>,
+    sinks: HashMap<SinkId, OpenSink>,
+    busy: Vec<SinkId>,
+    tokens: Vec<Secret>,
+    untold: Option<Status>,
+    life: Life,
+}
+
+/// Whether the record is still wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Life {
+    Kept,
+    Gone,
+}
+
+impl Task {
+    pub(super) fn new(
+        hub: Hub,
+        session: Session,
+        file: Arc<File>,
+        source_token: Secret,
+        room: RoomHandle,
+    ) -> Self {
+        Self {
+            hub,
+            session,
+            file,
+            tokens: vec![source_token.clone()],
+            source_token,
+            room,
+            source: None,
+            sinks: HashMap::new(),
+            busy: Vec::new(),
+            untold: None,
+            life: Life::Kept,
+        }
+    }
+
+    /// Starts the task; it ends when the transfer is gone or the hub ends.
+    pub(super) fn start(self) -> TransferHandle {
+        let (handle, commands) = TransferHandle::new();
+        let ended = self.hub.ended().clone();
+        let tasks = self.hub.tasks().clone();
+        tasks.spawn(ended.run_until_cancelled_owned(self.run(commands)));
+        handle
+    }
+
+    async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        let mut batch = Vec::with_capacity(BATCH);
+        while self.life == Life::Kept {
+            tokio::select! {
+                biased;
+                count = commands.recv_many(&mut batch, BATCH) => {
+                    if count == 0 {
+                        return;
+                    }
+                    for command in batch.drain(..) {
+                        self.take(command);
+                    }
+                }
+                () = self.wait() => {}
+            }
+            self.retry_busy_sinks();
+            self.tick_if_due();
+            self.tell_room();
+        }
+        let id = self.session.transfer().id().clone();
+        self.room.send_when_there_is_room(room_handle::Command::Gone(id)).await;
+    }
+
+    /// Waits for the next deadline: the session's, or the next try of what found no room.
+    async fn wait(&self) {
+        let retries = !self.busy.is_empty() || self.untold.is_some();
+        let retry = retries.then(|| self.hub.clock().now() + RETRY);
+        match [self.session.poll_timeout(), retry].into_iter().flatten().min() {
+            Some(moment) => sleep_until(self.hub.clock().instant(moment)).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn tick_if_due(&mut self) {
+        let now = self.hub.clock().now();
+        if self.session.poll_timeout().is_some_and(|timeout| now >= timeout) {
+            let _ = self.session.handle(now, Input::Tick);
+            self.carry_out();
+        }
+    }
+
+    fn retry_busy_sinks(&mut self) {
+        for sink in std::mem::take(&mut self.busy) {
+            let _ = self.give(Input::SinkReady(sink));
+        }
+    }
+
+    /// Gives the session an input and carries out what follows.
+    fn give(&mut self, input: Input) -> Outcome<Reply> {
+        let reply = self.session.handle(self.hub.clock().now(), input);
+        self.carry_out();
+        reply
+    }
+
+    fn take(&mut self, command: Command) {
+        match command {
+            Command::OpenSource { peer, token, port, answer } => self.open_source(peer, &token, port, answer),
+            Command::Chunk { peer, lane, offset, bytes, digest, answer } => {
+                let end = offset.saturating_add(bytes.len() as u64);
+                let outcome = self.from_source(peer, Input::Chunk { lane, offset, bytes, digest });
+                answer.give(outcome.map(|_| end));
+            }
+            Command::SourceEnd { peer, size, digest, answer } => {
+                answer.give(self.from_source(peer, Input::SourceEnd { size, digest }).map(drop));
+            }
+            Command::SourceFail { peer, answer } => {
+                answer.give(self.from_source(peer, Input::SourceFailed).map(drop));
+            }
+            Command::OpenSink { peer, token, kind, port, answer } => {
+                self.open_sink(peer, &token, kind, port, answer);
+            }
+            Command::Describe { token, answer } => {
+                let member = self.session.transfer().member_of_token(&token);
+                let outcome = member.map(|_| self.opened()).ok_or(ErrorCode::NotAllowed);
+                answer.give(outcome.map_err(Into::into));
+            }
+            Command::Pull { peer, lane, from, limit, answer } => {
+                let pull = |sink| Input::Pull { sink, lane, from, limit };
+                answer.give(self.from_sink(peer, pull).map(drop));
+            }
+            Command::SinkDone { peer, digest, answer } => {
+                answer.give(match self.from_sink(peer, |sink| Input::SinkDone { sink, digest }) {
+                    Ok(Reply::Failed(error)) => Err(error.into()),
+                    other => other.map(drop),
+                });
+            }
+            Command::DownloadEnded { peer } => {
+                let _ = self.from_sink(peer, Input::DownloadEnded);
+                self.sinks.retain(|_, open| open.peer != peer);
+            }
+            Command::Lost { peer } => self.lose(peer),
+            Command::Accept { member, token, answer } => self.accept(member, token, answer),
+            Command::Reject { member, answer } => answer.give(self.give(Input::Reject { member }).map(drop)),
+            Command::Steer { wish, by, answer } => {
+                let input = match wish {
+                    Wish::Pause => Input::Pause(by),
+                    Wish::Resume => Input::Resume(by),
+                    Wish::Cancel => Input::Cancel(by),
+                };
+                answer.give(self.give(input).map(drop));
+            }
+            Command::Forget => drop(self.give(Input::Forget)),
+        }
+    }
+
+    fn open_source(&mut self, peer: PeerId, token: &Secret, port: SourceBox, answer: Answer<SourceOpened>) {
+        if *token != self.source_token {
+            return answer.refuse(ErrorCode::NotAllowed);
+        }
+        // Its answer goes first, then what it is asked for.
+        let now = self.hub.clock().now();
+        if self.source.as_ref().is_some_and(|(before, _)| *before != peer) {
+            let _ = self.session.handle(now, Input::SourceLost);
+            self.carry_out();
+        }
+        let outcome = self.session.handle(now, Input::SourceOpened);
+        if outcome.is_ok() {
+            self.source = Some((peer, port.0));
+        }
+        answer.give(outcome.map(|_| SourceOpened {
+            transfer: self.session.transfer().id().clone(),
+            size: self.session.transfer().size(),
+            chunk: self.hub.chunk_sizes(),
+        }));
+        self.carry_out();
+    }
+
+    fn open_sink(
+        &mut self,
+        peer: PeerId,
+        token: &Secret,
+        kind: SinkKind,
+        port: SinkBox,
+        answer: Answer<SinkOpened>,
+    ) {
+        let Some(member) = self.session.transfer().member_of_token(token).cloned() else {
+            return answer.refuse(ErrorCode::NotAllowed);
+        };
+        let is_download = |open: &&OpenSink| open.member == member && open.kind != SinkKind::Link;
+        let downloads = self.sinks.values().filter(is_download).count();
+        if kind != SinkKind::Link && downloads >= self.hub.options().downloads_per_token {
+            return answer.refuse(ErrorCode::RateLimited);
+        }
+        let now = self.hub.clock().now();
+        let outcome = self.session.handle(now, Input::OpenSink { member: member.clone(), kind });
+        let opened = match outcome {
+            Ok(Reply::Opened(sink)) => {
+                self.sinks.retain(|other, open| *other == sink || open.peer != peer);
+                self.sinks.insert(sink, OpenSink { peer, member, kind, port: port.0 });
+                Ok(sink)
+            }
+            Ok(_) => Err(ErrorCode::Internal.into()),
+            Err(refusal) => Err(refusal),
+        };
+        let sink = opened.as_ref().ok().copied();
+        answer.give(opened.map(|_| self.opened()));
+        if let (Some(sink), Some(size)) = (sink, self.session.transfer().size())
+            && let Some(open) = self.sinks.get(&sink)
+        {
+            open.port.end(size, self.session.transfer().digest());
+        }
+        self.carry_out();
+    }
+
+    fn opened(&self) -> SinkOpened {
+        let transfer = self.session.transfer();
+        SinkOpened {
+            transfer: transfer.id().clone(),
+            name: self.file.name.clone(),
+            size: transfer.size(),
+            media_type: self.file.media_type.clone(),
+            state: transfer.state(),
+            digest: transfer.digest(),
+        }
+    }
+
+    fn accept(&mut self, member: MemberId, token: Secret, answer: Answer<(Secret, Arc<File>)>) {
+        let now = self.hub.clock().now();
+        let outcome = match self.session.handle(now, Input::Accept { member, token }) {
+            Ok(Reply::Accepted(token)) => {
+                self.hub.know_token(&token, self.session.transfer().id());
+                self.tokens.push(token.clone());
+                let size = self.session.transfer().size();
+                Ok((token, Arc::new(File { size, ..self.file.as_ref().clone() })))
+            }
+            Ok(_) => Err(ErrorCode::Internal.into()),
+            Err(refusal) => Err(refusal),
+        };
+        answer.give(outcome);
+        self.carry_out();
+    }
+
+    fn from_source(&mut self, peer: PeerId, input: Input) -> Outcome<Reply> {
+        match self.source {
+            Some((source, _)) if source == peer => self.give(input),
+            _ if self.session.transfer().state().is_final() => Err(ErrorCode::TransferClosed.into()),
+            _ => Err(ErrorCode::NotAllowed.into()),
+        }
+    }
+
+    fn from_sink(&mut self, peer: PeerId, input: impl FnOnce(SinkId) -> Input) -> Outcome<Reply> {
+        match self.sinks.iter().find(|(_, open)| open.peer == peer) {
+            Some((sink, _)) => {
+                let sink = *sink;
+                self.give(input(sink))
+            }
+            None if self.session.transfer().state().is_final() => Err(ErrorCode::TransferClosed.into()),
+            None => Err(ErrorCode::NotAllowed.into()),
+        }
+    }
+
+    fn lose(&mut self, peer: PeerId) {
+        if self.source.as_ref().is_some_and(|(source, _)| *source == peer) {
+            self.source = None;
+            let _ = self.give(Input::SourceLost);
+        }
+        let lost = self.sinks.iter().find(|(_, open)| open.peer == peer).map(|(sink, _)| *sink);
+        if let Some(sink) = lost {
+            self.sinks.remove(&sink);
+            let _ = self.give(Input::SinkLost(sink));
+        }
+    }
+
+    /// Does what the session decided, until it rests.
+    fn carry_out(&mut self) {
+        while let Some(output) = self.session.poll_output() {
+            match output {
+                Output::Pull { lane, from, limit } => {
+                    if let Some((_, source)) = &self.source {
+                        source.pull(lane, from, limit);
+                    }
+                }
+                Output::Stop { lane } => {
+                    if let Some((_, source)) = &self.source {
+                        source.stop(lane);
+                    }
+                }
+                Output::Chunk { sink, lane, offset, bytes, digest } => {
+                    self.send_chunk(sink, Chunk { lane, offset, bytes, digest });
+                }
+                Output::Acked { sink, from } => {
+                    if let Some(open) = self.sinks.get_mut(&sink) {
+                        open.port.acked(from);
+                    }
+                }
+                Output::End { size, digest } => {
+                    for open in self.sinks.values() {
+                        open.port.end(size, digest);
+                    }
+                }
+                Output::Status(status) => self.tell_status(*status),
+                Output::CloseSink { sink, error } => {
+                    if let Some(open) = self.sinks.remove(&sink) {
+                        open.port.close(&error.into());
+                    }
+                }
+                Output::Ended { error } => {
+                    self.source = None;
+                    for (_, open) in self.sinks.drain() {
+                        open.port.close(&error.into());
+                    }
+                }
+                Output::Gone => self.go(),
+            }
+        }
+    }
+
+    fn send_chunk(&mut self, sink: SinkId, chunk: Chunk) {
+        let offset = chunk.offset;
+        let Some(open) = self.sinks.get_mut(&sink) else { return };
+        if open.port.try_chunk(chunk).is_err() {
+            self.busy.push(sink);
+            let _ = self.session.handle(self.hub.clock().now(), Input::SinkBusy { sink, offset });
+        }
+    }
+
+    fn tell_status(&mut self, status: Status) {
+        tracing::debug!(
+            transfer.id = %status.transfer, state = ?status.state, sent_bytes = status.sent,
+            receivers = status.receivers.len(), "transfer status"
+        );
+        self.untold = Some(status.clone());
+        let status = Arc::new(envelope(status));
+        if let Some((_, source)) = &self.source {
+            source.status(&status);
+        }
+        for open in self.sinks.values() {
+            open.port.status(&status);
+        }
+    }
+
+    /// Tells the room how it stands. When its mailbox is full this is tried again: only the newest counts.
+    fn tell_room(&mut self) {
+        if let Some(status) = self.untold.take()
+            && !self.room.try_send(room_handle::Command::Status(Box::new(status.clone())))
+        {
+            self.untold = Some(status);
+        }
+    }
+
+    fn go(&mut self) {
+        let id = self.session.transfer().id();
+        for open in self.sinks.values() {
+            open.port.close(&ErrorCode::Expired.into());
+        }
+        self.hub.forget_transfer(id, &self.tokens);
+        tracing::debug!(transfer.id = %id, "transfer gone");
+        self.life = Life::Gone;
+    }
+}

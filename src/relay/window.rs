@@ -1,0 +1,185 @@
+//! The bytes that a lane holds: consecutive chunks from `start` to `end`, shared with the queues of the
+//! sinks and never copied for one. It refuses gaps: what is pushed begins where the last one ended.
+
+use std::collections::VecDeque;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::protocol::Digest;
+
+/// Chunks smaller than the relay's window over this (32 KiB of 8 MiB) together become one, so that a
+/// source of tiny chunks costs memory for its bytes and not for their bookkeeping.
+const COALESCE: u64 = 256;
+
+#[derive(Debug)]
+pub(super) struct Window {
+    chunks: VecDeque<Held>,
+    start: u64,
+    end: u64,
+    coalesce: usize,
+}
+
+#[derive(Debug, Clone)]
+struct Held {
+    offset: u64,
+    bytes: Bytes,
+    digest: Option<Digest>,
+}
+
+impl Held {
+    fn end(&self) -> u64 {
+        self.offset + self.bytes.len() as u64
+    }
+}
+
+/// A run of bytes on its way to a sink; with the digest when it is a whole chunk as it came.
+#[derive(Debug, Clone)]
+pub(super) struct Piece {
+    pub(super) bytes: Bytes,
+    pub(super) digest: Option<Digest>,
+}
+
+impl Window {
+    /// An empty window whose first byte will be the one at `offset`, in a relay that holds at most `most`
+    /// bytes.
+    pub(super) fn new(offset: u64, most: u64) -> Self {
+        let coalesce = usize::try_from(most / COALESCE).unwrap_or(usize::MAX);
+        Self { chunks: VecDeque::new(), start: offset, end: offset, coalesce }
+    }
+
+    /// Another one, empty, that begins at `offset`.
+    pub(super) fn emptied_at(&self, offset: u64) -> Self {
+        Self { chunks: VecDeque::new(), start: offset, end: offset, coalesce: self.coalesce }
+    }
+
+    /// The first byte held.
+    pub(super) fn start(&self) -> u64 {
+        self.start
+    }
+
+    /// The byte after the last one held: where the next chunk must begin.
+    pub(super) fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// Whether a sink that wants the byte at `offset` next can go on from here.
+    pub(super) fn covers(&self, offset: u64) -> bool {
+        (self.start..=self.end).contains(&offset)
+    }
+
+    /// Adds the chunk that begins at [`Self::end`].
+    pub(super) fn push(&mut self, bytes: Bytes, digest: Option<Digest>) {
+        let offset = self.end;
+        self.end += bytes.len() as u64;
+        if let Some(last) = self.chunks.back_mut()
+            && last.bytes.len() + bytes.len() <= self.coalesce
+        {
+            let mut joined = BytesMut::with_capacity(last.bytes.len() + bytes.len());
+            joined.extend_from_slice(&last.bytes);
+            joined.extend_from_slice(&bytes);
+            last.bytes = joined.freeze();
+            last.digest = None;
+            return;
+        }
+        self.chunks.push_back(Held { offset, bytes, digest });
+    }
+
+    /// Lets go of every chunk that ends at or before `offset`.
+    pub(super) fn discard_before(&mut self, offset: u64) {
+        while self.chunks.front().is_some_and(|chunk| chunk.end() <= offset) {
+            self.chunks.pop_front();
+        }
+        self.start = self.chunks.front().map_or(self.end, |chunk| chunk.offset);
+    }
+
+    /// The bytes at `offset`, at most `most` of them and no further than one chunk goes.
+    pub(super) fn read(&self, offset: u64, most: u64) -> Option<Piece> {
+        let index = self.chunks.partition_point(|chunk| chunk.end() <= offset);
+        let chunk = self.chunks.get(index)?;
+        let skip = usize::try_from(offset.checked_sub(chunk.offset)?).ok()?;
+        let rest = chunk.bytes.len() - skip;
+        let len = usize::try_from(most).map_or(rest, |most| most.min(rest));
+        if len == 0 {
+            return None;
+        }
+        let digest = chunk.digest.filter(|_| len == chunk.bytes.len());
+        Some(Piece { bytes: chunk.bytes.slice(skip..skip + len), digest })
+    }
+
+    /// A window of its own over the same bytes, from the chunk that holds `from` to `to`.
+    pub(super) fn share(&self, from: u64, to: u64) -> Self {
+        let mut shared = self.emptied_at(from);
+        while shared.end < to {
+            let Some(piece) = self.read(shared.end, to - shared.end) else { break };
+            shared.chunks.push_back(Held {
+                offset: shared.end,
+                bytes: piece.bytes.clone(),
+                digest: piece.digest,
+            });
+            shared.end += piece.bytes.len() as u64;
+        }
+        shared
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn byte(offset: u64) -> u8 {
+        (offset % 251) as u8
+    }
+
+    fn bytes(offset: u64, len: usize) -> Bytes {
+        (offset..offset + len as u64).map(byte).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_read_is_what_was_pushed(
+            start in 0_u64..1000,
+            chunks in prop::collection::vec(1_usize..50_000, 1..12),
+            discard in 0_u64..200_000,
+            reads in prop::collection::vec((0_u64..200_000, 1_u64..60_000), 1..20),
+        ) {
+            let mut window = Window::new(start, 8 << 20);
+            for len in chunks {
+                window.push(bytes(window.end(), len), None);
+            }
+            window.discard_before(start + discard);
+            let shared = window.share(window.start(), window.end());
+            prop_assert_eq!((shared.start(), shared.end()), (window.start(), window.end()));
+            for (offset, most) in reads {
+                let offset = start + offset;
+                match window.read(offset, most) {
+                    Some(piece) => {
+                        prop_assert!(window.covers(offset) && piece.bytes.len() as u64 <= most);
+                        prop_assert_eq!(&piece.bytes, &bytes(offset, piece.bytes.len()));
+                    }
+                    None => prop_assert!(offset < window.start() || offset >= window.end()),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_digest_goes_with_a_whole_chunk_alone() {
+        let digest = Digest::parse("md5:900150983cd24fb0d6963f7d28e17f72");
+        let mut window = Window::new(0, 8 << 20);
+        window.push(bytes(0, 40_000), digest);
+        assert_eq!(window.read(0, 40_000).unwrap().digest, digest);
+        assert_eq!(window.read(0, 39_999).unwrap().digest, None);
+        assert_eq!(window.read(1, 40_000).unwrap().digest, None);
+    }
+
+    #[test]
+    fn tiny_chunks_do_not_cost_a_place_each() {
+        let mut window = Window::new(0, 8 << 20);
+        for offset in 0..100_000 {
+            window.push(bytes(offset, 1), None);
+        }
+        assert!(window.chunks.len() <= 8, "{}", window.chunks.len());
+        assert_eq!(window.read(99_999, 9).unwrap().bytes[0], byte(99_999));
+    }
+}

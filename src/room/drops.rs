@@ -1,0 +1,147 @@
+//! What is offered in a room, and to whom. A drop that is addressed to some does not exist for others:
+//! every look-up asks who looks.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use crate::protocol::rooms::{OfferedDrop, OfferedTransfer, Status};
+use crate::protocol::{DropId, MemberId, TransferId, TransferState};
+
+/// The drops, oldest first.
+#[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone, PartialEq))]
+pub(super) struct Drops {
+    entries: VecDeque<Entry>,
+    of_transfer: BTreeMap<TransferId, DropId>,
+}
+
+/// One drop.
+#[derive(Debug)]
+#[cfg_attr(test, derive(Clone, PartialEq))]
+pub(super) struct Entry {
+    /// As it stands now. Its transfers are those whose record is not gone.
+    pub(super) shown: OfferedDrop,
+    pub(super) audience: Audience,
+}
+
+/// Who may see a drop, besides its sender.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Audience {
+    /// Whoever is in the room, now or later.
+    Everyone,
+    Only(Arc<[MemberId]>),
+}
+
+impl Entry {
+    pub(super) fn is_visible_to(&self, member: &MemberId) -> bool {
+        self.shown.from == *member
+            || match &self.audience {
+                Audience::Everyone => true,
+                Audience::Only(members) => members.contains(member),
+            }
+    }
+
+    /// Whether it is this member's or addressed to it, so that it must stay who it is.
+    fn concerns(&self, member: &MemberId) -> bool {
+        self.shown.from == *member
+            || matches!(&self.audience, Audience::Only(members) if members.contains(member))
+    }
+
+    /// Whether anyone may still get something of it without accepting anew.
+    fn is_open(&self) -> bool {
+        let is_open = |transfer: &OfferedTransfer| {
+            !transfer.state.is_final() && transfer.state != TransferState::Complete
+        };
+        self.shown.transfers.iter().any(is_open)
+    }
+
+    pub(super) fn transfers(&self) -> Vec<TransferId> {
+        self.shown.transfers.iter().map(|transfer| transfer.transfer.clone()).collect()
+    }
+}
+
+impl Drops {
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(super) fn are_any_open(&self) -> bool {
+        self.entries.iter().any(Entry::is_open)
+    }
+
+    /// Whether any drop is this member's or addressed to it.
+    pub(super) fn concern(&self, member: &MemberId) -> bool {
+        self.entries.iter().any(|entry| entry.concerns(member))
+    }
+
+    pub(super) fn knows(&self, drop: &DropId, transfers: &[TransferId]) -> bool {
+        self.entries.iter().any(|entry| entry.shown.drop == *drop)
+            || transfers.iter().any(|transfer| self.of_transfer.contains_key(transfer))
+    }
+
+    pub(super) fn visible_to(&self, member: &MemberId) -> Vec<OfferedDrop> {
+        let visible = self.entries.iter().filter(|entry| entry.is_visible_to(member));
+        visible.map(|entry| entry.shown.clone()).collect()
+    }
+
+    /// The drop, if this member may see it.
+    pub(super) fn get(&self, drop: &DropId, member: &MemberId) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.shown.drop == *drop && entry.is_visible_to(member))
+    }
+
+    /// The drop of a transfer that is not gone, if this member may see it.
+    pub(super) fn of(&self, transfer: &TransferId, member: &MemberId) -> Option<&Entry> {
+        self.get(self.of_transfer.get(transfer)?, member)
+    }
+
+    pub(super) fn add(&mut self, entry: Entry) {
+        for transfer in &entry.shown.transfers {
+            self.of_transfer.insert(transfer.transfer.clone(), entry.shown.drop.clone());
+        }
+        self.entries.push_back(entry);
+    }
+
+    /// Brings the snapshot up to date. The drop, if it is known.
+    pub(super) fn update(&mut self, status: &Status) -> Option<&Entry> {
+        let drop = self.of_transfer.get(&status.transfer)?;
+        let entry = self.entries.iter_mut().find(|entry| entry.shown.drop == *drop)?;
+        let is_it = |transfer: &&mut OfferedTransfer| transfer.transfer == status.transfer;
+        let transfer = entry.shown.transfers.iter_mut().find(is_it)?;
+        transfer.state = status.state;
+        transfer.size = status.size.or(transfer.size);
+        Some(entry)
+    }
+
+    /// Forgets a transfer, and its drop with the last one. Whether it was known.
+    pub(super) fn forget_transfer(&mut self, transfer: &TransferId) -> bool {
+        let Some(drop) = self.of_transfer.remove(transfer) else { return false };
+        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.shown.drop == drop) {
+            entry.shown.transfers.retain(|known| known.transfer != *transfer);
+        }
+        self.entries.retain(|entry| !entry.shown.transfers.is_empty());
+        true
+    }
+
+    /// Which drop has to make place for another: the oldest that is not open.
+    pub(super) fn oldest_closed(&self) -> Option<DropId> {
+        self.entries.iter().find(|entry| !entry.is_open()).map(|entry| entry.shown.drop.clone())
+    }
+
+    /// Forgets a drop. Its transfers that were not gone.
+    pub(super) fn forget(&mut self, drop: &DropId) -> Vec<TransferId> {
+        let Some(at) = self.entries.iter().position(|entry| entry.shown.drop == *drop) else {
+            return Vec::new();
+        };
+        let transfers = self.entries.remove(at).map(|entry| entry.transfers()).unwrap_or_default();
+        for transfer in &transfers {
+            self.of_transfer.remove(transfer);
+        }
+        transfers
+    }
+
+    /// Forgets all. The transfers that were not gone.
+    pub(super) fn clear(&mut self) -> Vec<TransferId> {
+        self.entries.clear();
+        std::mem::take(&mut self.of_transfer).into_keys().collect()
+    }
+}

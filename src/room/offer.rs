@@ -1,0 +1,133 @@
+//! Offering a drop: what is refused, who gets it, and who has to make place.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::drops::{Audience, Entry};
+use super::machine::Room;
+use super::{Event, PeerId, Reply};
+use crate::protocol::rooms::{FileOffer, Offer, OfferedDrop, OfferedTransfer};
+use crate::protocol::{DropId, ErrorCode, MediaType, MemberId, Moment, Refusal, TransferId, TransferState};
+
+impl Room {
+    pub(super) fn offer(
+        &mut self,
+        now: Moment,
+        peer: PeerId,
+        offer: Offer,
+        drop: DropId,
+        transfers: Vec<TransferId>,
+    ) -> Result<Reply, Refusal> {
+        let sender = self.at(peer)?.clone();
+        self.must_be_offerable(&offer)?;
+        let audience = self.audience(&sender.id, offer.to)?;
+        self.must_be_new(offer.files.len(), &drop, &transfers)?;
+        self.make_place()?;
+
+        let shown = OfferedDrop {
+            room: self.id.clone(),
+            drop,
+            from: sender.id.clone(),
+            from_name: sender.name,
+            at: now.unix_millis(),
+            keep: false,
+            note: offer.note,
+            transfers: offer.files.into_iter().zip(transfers).map(offered).collect(),
+        };
+        let invited = match &audience {
+            Audience::Everyone => self.members.ids().filter(|id| **id != sender.id).cloned().collect(),
+            Audience::Only(members) => Arc::clone(members),
+        };
+        let told = Arc::new(shown.clone());
+        let entry = Entry { shown, audience };
+        let links = self.members.links_of(|member| entry.is_visible_to(member));
+        self.drops.add(entry);
+        self.tell(links, Event::Offered(Arc::clone(&told)));
+        Ok(Reply::Offered { drop: told, from: sender.id, invited })
+    }
+
+    fn must_be_offerable(&self, offer: &Offer) -> Result<(), Refusal> {
+        let (most, largest) = (self.options.files_per_drop, self.options.max_size.unwrap_or(u64::MAX));
+        if offer.files.is_empty() {
+            return refuse(ErrorCode::BadRequest, "The offer has no files; name at least one.");
+        }
+        if offer.files.len() > most {
+            return refuse(
+                ErrorCode::TooLarge,
+                format!("One offer holds at most {most} files; offer the rest in another."),
+            );
+        }
+        if offer.files.iter().any(|file| file.size.is_some_and(|size| size > largest)) {
+            return refuse(
+                ErrorCode::TooLarge,
+                format!("This server takes files of at most {largest} bytes; offer smaller ones."),
+            );
+        }
+        if offer.keep == Some(true) {
+            return refuse(ErrorCode::NotAllowed, "This server keeps no drops; offer it without keep.");
+        }
+        Ok(())
+    }
+
+    /// Who is to see it. Naming oneself, or someone twice, does no harm.
+    fn audience(&self, sender: &MemberId, to: Option<Vec<MemberId>>) -> Result<Audience, Refusal> {
+        let Some(to) = to else { return Ok(Audience::Everyone) };
+        let members: BTreeSet<_> = self.members.ids().collect();
+        if to.iter().any(|id| !members.contains(id)) {
+            return refuse(
+                ErrorCode::BadRequest,
+                "Someone in `to` is not in the room; name members that are, or offer it to all.",
+            );
+        }
+        let mut named = BTreeSet::new();
+        let only: Arc<[_]> = to.iter().filter(|id| *id != sender && named.insert(*id)).cloned().collect();
+        if only.is_empty() {
+            return refuse(
+                ErrorCode::BadRequest,
+                "There is nobody but you in `to`; name other members, or offer it to all.",
+            );
+        }
+        Ok(Audience::Only(only))
+    }
+
+    /// What whoever drives the room has promised.
+    fn must_be_new(&self, files: usize, drop: &DropId, transfers: &[TransferId]) -> Result<(), Refusal> {
+        let distinct: BTreeSet<_> = transfers.iter().collect();
+        if transfers.len() != files || distinct.len() != files || self.drops.knows(drop, transfers) {
+            return Err(ErrorCode::Internal.into());
+        }
+        Ok(())
+    }
+
+    /// The last check: it makes place, or refuses.
+    fn make_place(&mut self) -> Result<(), Refusal> {
+        if self.drops.len() < self.options.drops_per_room {
+            return Ok(());
+        }
+        let Some(oldest) = self.drops.oldest_closed() else {
+            return refuse(
+                ErrorCode::RateLimited,
+                "Too many drops are under way in this room; wait until one has ended, or cancel one.",
+            );
+        };
+        let transfers = self.drops.forget(&oldest);
+        self.forgotten(transfers);
+        Ok(())
+    }
+}
+
+fn offered((file, transfer): (FileOffer, TransferId)) -> OfferedTransfer {
+    OfferedTransfer {
+        transfer,
+        name: file.name,
+        path: file.path,
+        size: file.size,
+        media_type: file.media_type.unwrap_or_else(MediaType::unknown),
+        modified: file.modified,
+        state: TransferState::Offered,
+    }
+}
+
+fn refuse<T>(code: ErrorCode, sentence: impl Into<Box<str>>) -> Result<T, Refusal> {
+    Err(Refusal::new(code, sentence))
+}

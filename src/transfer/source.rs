@@ -1,0 +1,111 @@
+//! Where the bytes come from, as far as a transfer's life depends on it: whether they can be had again,
+//! and whether anyone is there to give them. It refuses to know how much has been given.
+
+use crate::protocol::{ErrorCode, Refusal};
+
+/// Whether a source can go back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// Any range can be asked for, at any time: a file in the sender's hands.
+    Seekable,
+    /// Every byte comes once, from the first on: a live stream, an upload by HTTP. Lost before its end,
+    /// it cannot be replaced.
+    Once,
+}
+
+/// A transfer's source: what of it can be had, and its link.
+#[derive(Debug)]
+#[cfg_attr(test, derive(Clone, PartialEq))]
+pub(super) struct Supply {
+    reach: Reach,
+    link: Link,
+}
+
+/// What can be had of a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// Any range, at any time.
+    Anywhere,
+    /// Every byte once, and the first are still there.
+    Start,
+    /// Every byte once, and the first are gone.
+    Rest,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Link {
+    /// It has not opened yet.
+    Awaited,
+    Open,
+    /// It had one, and may come back.
+    Lost,
+    /// It has none, and all its bytes were taken in: those who are under way need it no more.
+    Drained,
+    /// By its own word, it cannot give the bytes any more.
+    Failed,
+}
+
+impl Supply {
+    pub(super) fn new(source: Source) -> Self {
+        let reach = match source {
+            Source::Seekable => Reach::Anywhere,
+            Source::Once => Reach::Start,
+        };
+        Self { reach, link: Link::Awaited }
+    }
+
+    /// # Errors
+    /// `transfer_closed` after [`Supply::fail`].
+    pub(super) fn open(&mut self) -> Result<(), Refusal> {
+        if self.link == Link::Failed {
+            return Err(Refusal::new(
+                ErrorCode::TransferClosed,
+                "You said that the file cannot be read any more, or has changed; offer it again.",
+            ));
+        }
+        self.link = Link::Open;
+        Ok(())
+    }
+
+    pub(super) fn lose(&mut self, ended: bool) {
+        if self.link == Link::Open {
+            self.link = if ended { Link::Drained } else { Link::Lost };
+        }
+    }
+
+    pub(super) fn fail(&mut self) {
+        self.link = Link::Failed;
+    }
+
+    pub(super) fn pass_start(&mut self) {
+        if self.reach == Reach::Start {
+            self.reach = Reach::Rest;
+        }
+    }
+
+    /// Whether bytes can come without a change on this side.
+    pub(super) fn is_there(&self) -> bool {
+        matches!(self.link, Link::Open | Link::Drained)
+    }
+
+    /// Whether someone new can have all of it. Whoever has waited for a source that gives its bytes once
+    /// until the transfer was `complete` has waited too long.
+    pub(super) fn takes_more(&self, complete: bool) -> bool {
+        match self.reach {
+            _ if self.link == Link::Failed => false,
+            Reach::Anywhere => true,
+            Reach::Start => !complete,
+            Reach::Rest => false,
+        }
+    }
+
+    /// Why a transfer that is not complete can never become so, if that is how it is.
+    pub(super) fn dead_end(&self, someone_is_owed: bool) -> Option<ErrorCode> {
+        match (self.link, self.reach) {
+            (Link::Failed, _) => Some(ErrorCode::SourceFailed),
+            (Link::Lost, Reach::Start | Reach::Rest) => Some(ErrorCode::SourceLost),
+            (_, Reach::Rest) if !someone_is_owed => Some(ErrorCode::TransferClosed),
+            _ => None,
+        }
+    }
+}
