@@ -4,54 +4,46 @@ import socketio  # pip install "python-socketio[asyncio_client]"
 
 url, room, path = sys.argv[1:]
 CHUNK = 256 * 1024
-sio = socketio.AsyncClient()
-file = open(path, "rb")
-key = token = None
+sio, file, sending = socketio.AsyncClient(), open(path, "rb"), asyncio.Lock()
+me = {"room": room, "name": "send.py"}  # with the key, once we have it: the same member after a reconnect
+token = None  # whoever holds it is the sender, now and after a reconnect
 lanes = {}  # each lane in use: the offset sent so far
-sending = asyncio.Lock()
 
-@sio.on("connect", namespace="/rooms")
-async def join():
-    global key, token
-    answer = await sio.call("room:join", {"room": room, "name": "send.py", "key": key}, namespace="/rooms")
-    key = answer["data"].get("key") or sys.exit(answer["msg"])  # the same member after a reconnect
-    if token is None:
-        offer = {"room": room, "files": [{"name": os.path.basename(path), "size": os.path.getsize(path)}]}
-        answer = await sio.call("drop:offer", offer, namespace="/rooms")
-        token = answer["data"]["transfers"][0]["token"]  # whoever holds it is the sender
-        await open_source()
+async def ask(event, words):
+    answer = await sio.call(event, words, "/rooms")
+    return answer["data"] if answer["code"] == 200 else sys.exit(answer["msg"])
 
-@sio.on("connect", namespace="/transfers")
-async def open_source():
+async def enter():  # at first, and after a reconnect
+    global token
+    me["key"] = (await ask("room:join", me))["key"]
+    if not token:
+        files = [{"name": os.path.basename(path), "size": os.path.getsize(path)}]
+        token = (await ask("drop:offer", {"room": room, "files": files}))["transfers"][0]["token"]
     lanes.clear()
-    if token and "/transfers" in sio.namespaces:
-        await sio.emit("source:open", {"token": token}, namespace="/transfers")
+    await sio.emit("source:open", {"token": token}, "/transfers")
 
-@sio.on("pull", namespace="/transfers")
 async def send(pull):
-    transfer, lane, limit = pull["transfer"], pull["lane"], pull["limit"]
+    lane, limit = pull["lane"], pull["limit"]
     async with sending:
         offset = lanes.setdefault(lane, pull["from"])
         while offset < limit and lane in lanes:
-            file.seek(offset)
-            data = file.read(min(CHUNK, limit - offset))
-            lanes[lane] = offset + len(data)
-            head = {"transfer": transfer, "lane": lane, "offset": offset}
-            await sio.emit("chunk", (head, data), namespace="/transfers")
-            offset += len(data)
+            data = os.pread(file.fileno(), min(CHUNK, limit - offset), offset)
+            if not data:
+                fault = {"transfer": pull["transfer"], "reason": "the file has changed"}
+                return await sio.emit("source:fail", fault, "/transfers")
+            head = {"transfer": pull["transfer"], "lane": lane, "offset": offset}
+            await sio.emit("chunk", (head, data), "/transfers")
+            lanes[lane] = offset = offset + len(data)
 
-@sio.on("stop", namespace="/transfers")
-def stop(lane):
-    lanes.pop(lane["lane"], None)
-
-@sio.on("transfer:status", namespace="/transfers")
 async def status(answer):
-    if answer["code"] in (200, -1):
+    if answer["code"] in (200, -1):  # everyone has it, or it is over
         print(f"sent {path}" if answer["code"] == 200 else answer["msg"])
         await sio.disconnect()
 
 async def main():
-    await sio.connect(url, namespaces=["/rooms", "/transfers"])
+    stop = lambda lane: lanes.pop(lane["lane"], None)
+    for event, handler in {"connect": enter, "pull": send, "stop": stop, "transfer:status": status}.items():
+        sio.on(event, handler, "/transfers")
+    await sio.connect(url, namespaces=["/rooms", "/transfers"])  # they connect in this order
     await sio.wait()
-
 asyncio.run(main())
