@@ -30,7 +30,11 @@ const WRONG = [
   ['a gap', (p) => [{ ...p.head, offset: p.at + 1 }, p.piece], 'unexpected_chunk'],
   ['far ahead', (p) => [{ ...p.head, offset: SIZE - PIECE }, p.piece], 'unexpected_chunk'],
   ['beyond the end of the file', (p) => [{ ...p.head, offset: SIZE }, p.piece], 'unexpected_chunk'],
-  ['the largest offset there is', (p) => [{ ...p.head, offset: Number.MAX_SAFE_INTEGER }, p.piece], 'unexpected_chunk'],
+  [
+    'the largest offset there is',
+    (p) => [{ ...p.head, offset: Number.MAX_SAFE_INTEGER }, p.piece],
+    'unexpected_chunk',
+  ],
   ['no bytes', (p) => [p.head, Buffer.alloc(0)], 'unexpected_chunk', 'bad_request'],
   ['more than a chunk may have', (p) => [p.head, Buffer.alloc(5 * MIB + 1)], 'too_large'],
   ['a wrong digest', (p) => [{ ...p.head, digest: sha256('other bytes') }, p.piece], 'digest_mismatch'],
@@ -47,7 +51,12 @@ for (const [what, make, ...errors] of WRONG) {
     const { sender, receiver, bytes, transfer, source, pull } = await begun();
     const sink = await receiver.receive(transfer);
     const { lane, from: at } = await pull();
-    const wrong = make({ head: { transfer, lane, offset: at }, lane, at, piece: bytes.subarray(at, at + PIECE) });
+    const wrong = make({
+      head: { transfer, lane, offset: at },
+      lane,
+      at,
+      piece: bytes.subarray(at, at + PIECE),
+    });
     for (let attempt = 0; attempt < 2; attempt += 1) {
       refused(await sender.transfers.ask('chunk', ...wrong), ...errors);
     }

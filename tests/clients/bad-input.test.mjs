@@ -56,26 +56,37 @@ describe('bad input', () => {
     sent = await sender.send(bytes, { name: 'a file of the sender.bin' });
     accepted = await receiver.accept(sent.transfer);
     ok(await receiver.transfers.ask('sink:open', { token: accepted.token }));
-    secrets.push(passphrase, 'a file of the sender', 'bad input', sender.key, receiver.key, sent.token, accepted.token);
+    secrets.push(
+      passphrase,
+      'a file of the sender',
+      'bad input',
+      sender.key,
+      receiver.key,
+      sent.token,
+      accepted.token,
+    );
   });
   after(async () => {
     closeAll();
     await server?.stop();
   });
 
-  for (const [namespace, events] of Object.entries(EVENTS)) {
+  for (const events of Object.values(EVENTS)) {
     for (const [event, kinds] of Object.entries(events)) {
       test(`${event} with any field wrong is a bad request, and the link stays up`, async () => {
-        const { wire, arg, more } = rightly(namespace, event);
+        const { wire, arg, more } = rightly(event);
         for (const [what, wrong] of faultsOf(arg, kinds)) {
-          const error = what.endsWith('too long') && event === 'room:message' ? ['bad_request', 'too_large'] : ['bad_request'];
+          const error =
+            what.endsWith('too long') && event === 'room:message'
+              ? ['bad_request', 'too_large']
+              : ['bad_request'];
           await told(what, async () => refused(await wire.ask(event, wrong, ...more), ...error));
         }
         await assertUp(wire);
       });
 
       test(`${event} without an object is a bad request, and the link stays up`, async () => {
-        const { wire, more } = rightly(namespace, event);
+        const { wire, more } = rightly(event);
         for (const [what, args] of Object.entries(NOT_AN_OBJECT)) {
           await told(what, async () => refused(await wire.ask(event, ...args, ...more), 'bad_request'));
         }
@@ -83,7 +94,7 @@ describe('bad input', () => {
       });
 
       test(`${event} that fails without a callback is a problem with the event's name`, async () => {
-        const { wire, more } = rightly(namespace, event);
+        const { wire, more } = rightly(event);
         wire.tell(event, { nonsense: 1 }, ...more);
         const problem = await wire.inbox.next('problem', ({ data }) => data.event === event);
         refused(problem, 'bad_request');
@@ -140,7 +151,10 @@ describe('bad input', () => {
     const { rooms, transfers } = sender;
     refused(await rooms.ask('room:leave', { room: elsewhere }), 'room_not_found');
     refused(await rooms.ask('room:message', { room: elsewhere, text: 'a' }), 'room_not_found');
-    refused(await rooms.ask('drop:offer', { room: elsewhere, files: [{ name: 'a', size: 1 }] }), 'room_not_found');
+    refused(
+      await rooms.ask('drop:offer', { room: elsewhere, files: [{ name: 'a', size: 1 }] }),
+      'room_not_found',
+    );
     for (const event of ['accept', 'reject', 'pause', 'resume', 'cancel']) {
       refused(await rooms.ask(`transfer:${event}`, { transfer: UNKNOWN }), 'transfer_not_found');
     }
@@ -166,7 +180,17 @@ describe('bad input', () => {
     for (const event of ['source:open', 'sink:open']) {
       refused(await sender.transfers.ask(event, { token, tokens: [token] }), 'bad_request');
       refused(await sender.transfers.ask(event, {}), 'bad_request');
-      for (const tokens of ['text', 7, {}, [7], [null], [''], ['a'.repeat(65)], NESTED, Array(10_001).fill('a')]) {
+      for (const tokens of [
+        'text',
+        7,
+        {},
+        [7],
+        [null],
+        [''],
+        ['a'.repeat(65)],
+        NESTED,
+        Array(10_001).fill('a'),
+      ]) {
         await told(JSON.stringify(tokens).slice(0, 40), async () => {
           refused(await sender.transfers.ask(event, { tokens }), 'bad_request');
         });
@@ -187,7 +211,8 @@ describe('bad input', () => {
       for (const event of ['accept', 'reject', 'pause', 'resume', 'cancel']) {
         refused(await rooms.ask(`transfer:${event}`, { transfer }), 'not_allowed');
       }
-      for (const event of ['accept', 'reject']) refused(await rooms.ask(`transfer:${event}`, { drop }), 'not_allowed');
+      for (const event of ['accept', 'reject'])
+        refused(await rooms.ask(`transfer:${event}`, { drop }), 'not_allowed');
     }
     for (const { transfers } of [stranger, nobody]) {
       for (const [event, ...args] of words(transfer)) {
@@ -212,7 +237,11 @@ describe('bad input', () => {
 
   test('an offer to somebody who is not there, or of nothing, is refused', async () => {
     const files = [{ name: 'a', size: 1 }];
-    refused(await sender.rooms.ask('drop:offer', { room, files, to: [UNKNOWN] }), 'bad_request', 'not_allowed');
+    refused(
+      await sender.rooms.ask('drop:offer', { room, files, to: [UNKNOWN] }),
+      'bad_request',
+      'not_allowed',
+    );
     refused(await sender.rooms.ask('drop:offer', { room, files: [] }), 'bad_request');
   });
 
@@ -237,18 +266,25 @@ describe('bad input', () => {
     const again = await receiver.receive(sent.transfer, { lane: 1 });
     await finish(again, bytes);
     await sender.state(sent.transfer, 'complete');
-    assert.equal(sender.rooms.drops + sender.transfers.drops + receiver.rooms.drops + receiver.transfers.drops, 0);
+    assert.equal(
+      sender.rooms.drops + sender.transfers.drops + receiver.rooms.drops + receiver.transfers.drops,
+      0,
+    );
   });
 
   test('the log holds no secret, no name of a file and no word of anyone', () => {
     assert.ok(server.log.length > 0, 'there is a log at all');
     for (const secret of secrets) {
       const at = server.log.indexOf(secret);
-      assert.equal(at, -1, `the log holds ${JSON.stringify(secret)}: …${server.log.slice(at - 100, at + 100)}…`);
+      assert.equal(
+        at,
+        -1,
+        `the log holds ${JSON.stringify(secret)}: …${server.log.slice(at - 100, at + 100)}…`,
+      );
     }
   });
 
-  function rightly(namespace, event) {
+  function rightly(event) {
     const { transfer, token } = sent;
     const files = [{ name: 'a', size: 1 }];
     const asReceiver = { wire: receiver.rooms, arg: { transfer }, more: [] };

@@ -27,7 +27,11 @@ after(async () => {
   await server?.stop();
 });
 
-for (const name of ['socket.io-client 4 (websocket)', 'socket.io-client 4 (polling)', 'socket.io-client 2 (websocket)']) {
+for (const name of [
+  'socket.io-client 4 (websocket)',
+  'socket.io-client 4 (polling)',
+  'socket.io-client 2 (websocket)',
+]) {
   test(`a receiver that is cut in the middle goes on from what it holds: ${name}`, async () => {
     const network = await badNetwork();
     const { sender, receiver } = await two({ receiver: { url: network.url, client: CLIENTS[name] } });
@@ -58,7 +62,10 @@ for (const name of ['socket.io-client 4 (websocket)', 'socket.io-client 4 (polli
     network.cut();
     await finish(sink, bytes);
     assert.ok(sender.transfers.drops >= 2, 'the link was never cut');
-    assert.ok(source.uploaded < 2 * SIZE, `it sent ${source.uploaded} bytes of ${SIZE}: from the start again`);
+    assert.ok(
+      source.uploaded < 2 * SIZE,
+      `it sent ${source.uploaded} bytes of ${SIZE}: from the start again`,
+    );
     await receiver.state(transfer, 'complete');
     assertLegalStatuses(receiver.statuses, transfer);
   });
@@ -99,7 +106,10 @@ test('while a receiver is away it is shown as such, and the others go on', async
 
 test('both ends cut again and again still bring every byte', async () => {
   const networks = [await badNetwork(), await badNetwork()];
-  const { sender, receiver } = await two({ sender: { url: networks[0].url }, receiver: { url: networks[1].url } });
+  const { sender, receiver } = await two({
+    sender: { url: networks[0].url },
+    receiver: { url: networks[1].url },
+  });
   const bytes = randomFile(2 * SIZE);
   const { transfer } = await sender.send(bytes);
   const sink = await receiver.receive(transfer);
@@ -257,6 +267,8 @@ async function rejoin(person) {
 /** Asks somebody whose links work. */
 async function receiverIsComplete(transfer, receiver) {
   const witness = await join(server.url, receiver.room);
-  const { state } = witness.joined.drops.flatMap((drop) => drop.transfers).find((t) => t.transfer === transfer);
+  const { state } = witness.joined.drops
+    .flatMap((drop) => drop.transfers)
+    .find((t) => t.transfer === transfer);
   assert.equal(state, 'complete');
 }

@@ -63,13 +63,17 @@ for (const [sender, receiver] of [
       const sending = start(sender, networks[1].url, room, path);
       for (const [step, network] of networks.entries()) {
         const part = ((step + 1) * bytes.length) / 4;
-        await until(`${part} bytes are on their way`, () => networks[0].down > part, () => sending.said + receiving.said);
+        await until(
+          `${part} bytes are on their way`,
+          () => networks[0].down > part,
+          () => sending.said + receiving.said,
+        );
         network.cut();
       }
       for (const program of [sending, receiving]) await program.succeeded();
       assert.equal(sha256(readFileSync(join(target, name))), sha256(bytes));
     } finally {
-      networks.forEach((network) => network.close());
+      for (const network of networks) network.close();
     }
   });
 }

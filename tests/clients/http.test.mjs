@@ -82,7 +82,16 @@ test('a range beyond the end is not satisfiable, and the answer tells the size',
 
 test('a range that is malformed, of another unit or of several parts is ignored', async () => {
   const { bytes, url } = await offered(randomFile(1000));
-  for (const range of ['bytes=5-2', 'bytes=a-b', 'bytes=', 'bytes', 'items=0-5', 'bytes=0-1,5-6', 'bytes=--5', 'bytes=1--2']) {
+  for (const range of [
+    'bytes=5-2',
+    'bytes=a-b',
+    'bytes=',
+    'bytes',
+    'items=0-5',
+    'bytes=0-1,5-6',
+    'bytes=--5',
+    'bytes=1--2',
+  ]) {
     const { status, body } = await curl(url, '--header', `Range: ${range}`);
     assert.equal(status, 200, range);
     assert.equal(sha256(body), sha256(bytes), range);
@@ -128,7 +137,10 @@ test('a slow download does not hold the others', async () => {
 
 test('the same file may be had by HTTP and by a socket at once', async () => {
   const { sender, other, bytes, transfer, url } = await offered();
-  const [answer] = await Promise.all([curl(url), other.receive(transfer).then((sink) => finish(sink, bytes))]);
+  const [answer] = await Promise.all([
+    curl(url),
+    other.receive(transfer).then((sink) => finish(sink, bytes)),
+  ]);
   assert.equal(sha256(answer.body), sha256(bytes));
   await sender.state(transfer, 'complete');
 });

@@ -37,7 +37,10 @@ test('a live stream arrives as it is made, and ends with its size and digest', a
   await Promise.all(sinks.map((sink) => sink.reaches(bytes.length)));
   for (const sink of sinks) assert.equal(sink.isWhole, false, 'its end is not known yet');
   const digest = sha256(bytes);
-  assert.deepEqual(ok(await sender.transfers.ask('source:end', { transfer, size: bytes.length, digest })), {});
+  assert.deepEqual(
+    ok(await sender.transfers.ask('source:end', { transfer, size: bytes.length, digest })),
+    {},
+  );
   await Promise.all(sinks.map((sink) => finish(sink, bytes)));
   for (const sink of sinks) assert.deepEqual(sink.end, { transfer, size: bytes.length, digest });
   const { data } = await sender.state(transfer, 'complete');

@@ -77,7 +77,11 @@ async function assertNotCompleteBeforeDone(sender, receiver, transfer) {
 
 async function assertChunksAnswered(source, size) {
   const sizes = () => source.answers.map(({ end }) => end);
-  await until('every chunk is answered', () => sizes().at(-1) === size, () => `answered: ${sizes()}`);
+  await until(
+    'every chunk is answered',
+    () => sizes().at(-1) === size,
+    () => `answered: ${sizes()}`,
+  );
   assert.equal(source.uploaded, size, 'the file went up once');
   for (const answer of source.answers) assert.equal(ok(answer, 100).received, answer.end);
 }

@@ -22,7 +22,10 @@ describe('people in rooms', () => {
     const room = newRoom();
     const anna = await join(server.url, room, { name: 'Anna' });
     const ben = await join(server.url, room, { name: 'Ben' });
-    assert.deepEqual(await anna.rooms.inbox.next('room:joined'), { room, member: { id: ben.id, name: 'Ben' } });
+    assert.deepEqual(await anna.rooms.inbox.next('room:joined'), {
+      room,
+      member: { id: ben.id, name: 'Ben' },
+    });
     assert.equal(ben.joined.room, room);
     assert.deepEqual(
       new Map(ben.joined.members.map((m) => [m.id, m])),
@@ -61,7 +64,7 @@ describe('people in rooms', () => {
     const ben = await join(server.url, room);
     const texts = Array.from({ length: 2000 }, (_, index) => `message ${index}`);
     const answers = await Promise.all(texts.map((text) => ben.rooms.ask('room:message', { room, text })));
-    answers.forEach((answer) => ok(answer));
+    for (const answer of answers) ok(answer);
     for (const person of [anna, ben]) {
       await person.rooms.inbox.next('room:message', (message) => message.text === texts.at(-1));
       assert.deepEqual(
@@ -75,7 +78,9 @@ describe('people in rooms', () => {
     const room = newRoom();
     const anna = await join(server.url, room, { name: 'Anna' });
     for (const text of ['one', 'two', 'three']) await say(anna, text);
-    const files = [{ name: 'a.txt', path: 'docs/old', size: 3, type: 'text/plain', modified: 1_700_000_000_000 }];
+    const files = [
+      { name: 'a.txt', path: 'docs/old', size: 3, type: 'text/plain', modified: 1_700_000_000_000 },
+    ];
     const { drop, transfers } = await anna.offer(files, { note: 'for later' });
     const offered = await anna.offered(drop);
     const late = await join(server.url, room);
@@ -216,7 +221,10 @@ describe('people in rooms', () => {
     const problem = refused(await rooms.inbox.next('problem'), 'room_not_found');
     assert.equal(problem.data.event, 'room:message');
     transfers.tell('sink:open', { token: 'f'.repeat(32) });
-    assert.equal(refused(await transfers.inbox.next('problem'), 'transfer_not_found').data.event, 'sink:open');
+    assert.equal(
+      refused(await transfers.inbox.next('problem'), 'transfer_not_found').data.event,
+      'sink:open',
+    );
     transfers.tell('pull', { transfer: 7 });
     assert.equal(refused(await transfers.inbox.next('problem'), 'bad_request').data.event, 'pull');
   });

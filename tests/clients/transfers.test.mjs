@@ -197,7 +197,11 @@ test('200 files are accepted as one drop, opened at once and all arrive', async 
   const { sender, receivers } = await people(1);
   const [receiver] = receivers;
   const contents = Array.from({ length: 200 }, (_, index) => randomFile(index * 211));
-  const files = contents.map((bytes, index) => ({ name: `${index}.bin`, path: 'many/files', size: bytes.length }));
+  const files = contents.map((bytes, index) => ({
+    name: `${index}.bin`,
+    path: 'many/files',
+    size: bytes.length,
+  }));
   const taken = await sender.offer(files);
   assert.deepEqual(
     taken.transfers.map(({ name }) => name),
@@ -239,7 +243,9 @@ test('an open with many tokens answers for each, good and bad', async () => {
   );
   const { chunk } = opened.transfers[0];
   assert.deepEqual(chunk, { min: 100 * KIB, max: 5 * MIB });
-  const sinks = ok(await receiver.transfers.ask('sink:open', { tokens: [unknown, accepted.token] })).transfers;
+  const sinks = ok(
+    await receiver.transfers.ask('sink:open', { tokens: [unknown, accepted.token] }),
+  ).transfers;
   assert.deepEqual(sinks[0], { error: 'transfer_not_found' });
   assert.equal(sinks[1].transfer, accepted.transfer);
   assert.equal(sinks[1].name, '1');
@@ -294,7 +300,11 @@ test('a receiver may begin anywhere, and go back, by a new lane', async () => {
     const got = () => pieces.reduce((sum, [, piece]) => sum + piece.length, 0);
     if (lane === 5) ok(await receiver.transfers.ask('sink:open', { token, lane, from, limit }));
     else receiver.transfers.tell('pull', { transfer, lane, from, limit });
-    await until(`lane ${lane} has brought ${limit - from} bytes`, () => got() >= limit - from, () => `it has ${got()}`);
+    await until(
+      `lane ${lane} has brought ${limit - from} bytes`,
+      () => got() >= limit - from,
+      () => `it has ${got()}`,
+    );
     receiver.transfers.socket.off('chunk', take);
     assert.equal(pieces[0][0], from);
     assert.deepEqual(Buffer.concat(pieces.map(([, piece]) => piece)), bytes.subarray(from, limit));
@@ -310,7 +320,10 @@ test('a file that changed while it was sent fails, for the reason that the sende
   const { transfer } = await sender.send(randomFile(6 * MIB));
   const sink = await receiver.receive(transfer, { stopAt: MIB });
   await sink.reaches(MIB);
-  assert.deepEqual(ok(await sender.transfers.ask('source:fail', { transfer, reason: 'the file has changed' })), {});
+  assert.deepEqual(
+    ok(await sender.transfers.ask('source:fail', { transfer, reason: 'the file has changed' })),
+    {},
+  );
   for (const person of [sender, receiver]) {
     const { data } = await person.state(transfer, 'failed');
     assert.equal(data.error, 'source_failed');

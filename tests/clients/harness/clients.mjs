@@ -2,8 +2,8 @@
 // two namespaces. One link carries both.
 
 import { Manager as Manager4 } from 'socket.io-client';
-import { Manager as Manager3 } from 'socket.io-client-v3';
 import v2 from 'socket.io-client-v2';
+import { Manager as Manager3 } from 'socket.io-client-v3';
 import { Inbox, within } from './wait.mjs';
 
 const client = (Manager, transports) => ({ Manager, options: transports ? { transports } : {} });
@@ -96,10 +96,10 @@ export class Wire {
     const id = this.socket.ids++;
     this.socket.acks[id] = resolve;
     const places = attachments.map((_, num) => `,{"_placeholder":true,"num":${num}}`).join('');
-    const json = text.slice(0, -1).replaceAll(`"${NESTED}"`, NESTED_JSON) + places + ']';
+    const words = text.slice(0, -1).replaceAll(`"${NESTED}"`, NESTED_JSON);
     const type = attachments.length > 0 ? `5${attachments.length}-` : '2';
     const { engine } = this.socket.io;
-    engine.write(`${type}${this.name},${id}${json}`);
+    engine.write(`${type}${this.name},${id}${words}${places}]`);
     for (const bytes of attachments) engine.write(bytes);
   }
 }

@@ -17,7 +17,9 @@ export async function curl(url, ...options) {
     const always = ['--silent', '--show-error', '--max-time', PATIENCE / 1000, '--dump-header', headFile];
     await run('curl', [...always, '--output', bodyFile, ...options, url].map(String));
     const [first, ...lines] = readFileSync(headFile, 'latin1').trimEnd().split('\r\n');
-    const headers = Object.fromEntries(lines.map((line) => [line.split(':')[0].toLowerCase(), line.replace(/^[^:]*: */, '')]));
+    const headers = Object.fromEntries(
+      lines.map((line) => [line.split(':')[0].toLowerCase(), line.replace(/^[^:]*: */, '')]),
+    );
     return { status: Number(first.split(' ')[1]), headers, body: read(bodyFile) };
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -26,7 +28,9 @@ export async function curl(url, ...options) {
 
 /** A download that goes on while the test does; `kill()` is what Ctrl-C does, `ended` its exit code. */
 export function download(url, ...options) {
-  const child = spawn('curl', ['--silent', '--show-error', ...options.map(String), url], { stdio: 'inherit' });
+  const child = spawn('curl', ['--silent', '--show-error', ...options.map(String), url], {
+    stdio: 'inherit',
+  });
   const ended = new Promise((resolve) => child.once('close', resolve));
   return { kill: () => child.kill('SIGINT'), ended };
 }

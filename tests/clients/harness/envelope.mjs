@@ -50,10 +50,16 @@ export function assertLegalStatuses(statuses, transfer) {
   for (const { code, msg, data } of own) {
     assert.equal(code, CODES[data.state], `code of ${data.state}`);
     assert.equal(typeof msg, 'string');
-    assert.ok(data.state === state || NEXT[state].includes(data.state), `${state} must not become ${data.state}`);
+    assert.ok(
+      data.state === state || NEXT[state].includes(data.state),
+      `${state} must not become ${data.state}`,
+    );
     assert.ok(data.sent >= sent, `sent went back from ${sent} to ${data.sent}`);
     assert.ok(Number.isSafeInteger(data.bytesPerSecond), `bytesPerSecond is ${data.bytesPerSecond}`);
-    assert.ok(data.etaSeconds === null || Number.isSafeInteger(data.etaSeconds), `etaSeconds is ${data.etaSeconds}`);
+    assert.ok(
+      data.etaSeconds === null || Number.isSafeInteger(data.etaSeconds),
+      `etaSeconds is ${data.etaSeconds}`,
+    );
     for (const receiver of data.receivers) {
       assert.ok(receiver.received >= (received.get(receiver.member) ?? 0), 'received went back');
       received.set(receiver.member, receiver.received);

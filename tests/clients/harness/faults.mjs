@@ -22,7 +22,13 @@ const FAULTS = {
   room: { ...ANY_ID, ...NULL, spaced: 'a b', slashed: 'a/b', 'not ASCII': 'é' },
   id: { ...ANY_ID, ...NULL },
   'id?': ANY_ID,
-  'tokens?': { ...NOT_A_TEXT, text: 'a', 'list of numbers': [7], 'too many': Array(MANY).fill('a'), 'null in it': [null] },
+  'tokens?': {
+    ...NOT_A_TEXT,
+    text: 'a',
+    'list of numbers': [7],
+    'too many': Array(MANY).fill('a'),
+    'null in it': [null],
+  },
   integer: { ...ANY_INTEGER, ...NULL },
   'integer?': ANY_INTEGER,
   text: { ...NOT_A_TEXT, ...NULL, 'too long': 'a'.repeat(17 * 1024) },
@@ -31,7 +37,14 @@ const FAULTS = {
   'note?': { ...NOT_A_TEXT, 'too long': 'a'.repeat(2001) },
   'passphrase?': { ...NOT_A_TEXT, empty: '', 'too long': 'a'.repeat(1025) },
   'boolean?': { number: 1, text: 'true', list: [true], object: {}, nested: NESTED },
-  files: { ...NOT_A_TEXT, ...NULL, empty: [], text: 'a', 'null in it': [null], 'too many': Array(MANY).fill({ name: 'a', size: 1 }) },
+  files: {
+    ...NOT_A_TEXT,
+    ...NULL,
+    empty: [],
+    text: 'a',
+    'null in it': [null],
+    'too many': Array(MANY).fill({ name: 'a', size: 1 }),
+  },
   'digest?': {
     ...NOT_A_TEXT,
     empty: '',
@@ -88,7 +101,8 @@ export function* faultsOf(good, kinds) {
       const { [field]: _, ...rest } = good;
       yield [`${field} is missing`, rest];
     }
-    for (const [what, value] of Object.entries(FAULTS[kind])) yield [`${field} is wrong: ${what}`, { ...good, [field]: value }];
+    for (const [what, value] of Object.entries(FAULTS[kind]))
+      yield [`${field} is wrong: ${what}`, { ...good, [field]: value }];
   }
 }
 

@@ -34,7 +34,7 @@ class BadNetwork {
 
   /** Resets every connection, as a router that forgot them does. New ones may come. */
   cut() {
-    for (const pair of this.#pairs) pair.forEach((socket) => socket.resetAndDestroy());
+    for (const pair of this.#pairs) for (const socket of pair) socket.resetAndDestroy();
   }
 
   /** Cuts, and takes nobody in until `pass`. */
@@ -46,13 +46,13 @@ class BadNetwork {
   /** Hands nothing on until `pass`; connections stay, and their buffers fill. */
   hold() {
     this.#mode = 'hold';
-    for (const pair of this.#pairs) pair.forEach((socket) => socket.pause());
+    for (const pair of this.#pairs) for (const socket of pair) socket.pause();
   }
 
   /** Lets everything through again. */
   pass() {
     this.#mode = 'pass';
-    for (const pair of this.#pairs) pair.forEach((socket) => socket.resume());
+    for (const pair of this.#pairs) for (const socket of pair) socket.resume();
   }
 
   /** Ends it. */
@@ -70,10 +70,10 @@ class BadNetwork {
     this.#carry(server, client, (bytes) => (this.down += bytes));
     const over = () => {
       this.#pairs.delete(pair);
-      pair.forEach((socket) => socket.destroy());
+      for (const socket of pair) socket.destroy();
     };
-    pair.forEach((socket) => socket.on('error', over).on('close', over));
-    if (this.#mode === 'hold') pair.forEach((socket) => socket.pause());
+    for (const socket of pair) socket.on('error', over).on('close', over);
+    if (this.#mode === 'hold') for (const socket of pair) socket.pause();
   }
 
   #carry(from, to, count) {

@@ -65,7 +65,10 @@ class Server {
       throw new Error(`the server ended (${why}) before it was ready:\n${this.#output}`);
     });
     early.catch(() => {});
-    this.port = await within(Promise.race([address, early]), () => `the server's address in:\n${this.#output}`);
+    this.port = await within(
+      Promise.race([address, early]),
+      () => `the server's address in:\n${this.#output}`,
+    );
     this.url = `http://127.0.0.1:${this.port}`;
   }
 
@@ -73,7 +76,10 @@ class Server {
   async stop() {
     this.#child.kill('SIGTERM');
     try {
-      await within(this.#ended, () => `the server's end after SIGTERM; it wrote:\n${this.#output.slice(-2000)}`);
+      await within(
+        this.#ended,
+        () => `the server's end after SIGTERM; it wrote:\n${this.#output.slice(-2000)}`,
+      );
     } finally {
       this.#child.kill('SIGKILL');
       rmSync(this.#folder, { recursive: true, force: true });

@@ -28,7 +28,11 @@ export class Sink {
   #closed = false;
 
   /** The sink of `accepted`, the answer to `transfer:accept`. It asks for nothing beyond `stopAt`. */
-  constructor(wire, accepted, { window = 2 * MIB, stopAt = Infinity, held = Buffer.alloc(0), lane = 0 } = {}) {
+  constructor(
+    wire,
+    accepted,
+    { window = 2 * MIB, stopAt = Infinity, held = Buffer.alloc(0), lane = 0 } = {},
+  ) {
     this.transfer = accepted.transfer;
     this.#wire = wire;
     this.#token = accepted.token;
@@ -36,7 +40,10 @@ export class Sink {
     this.#stopAt = stopAt;
     this.lane = lane;
     this.#keep(held);
-    wire.socket.on('chunk', (head, bytes) => head.transfer === this.transfer && this.#took(head, toBuffer(bytes)));
+    wire.socket.on(
+      'chunk',
+      (head, bytes) => head.transfer === this.transfer && this.#took(head, toBuffer(bytes)),
+    );
     wire.socket.on('transfer:end', (end) => end.transfer === this.transfer && this.#ended(end));
     wire.socket.on('connect', () => this.#reopen());
   }
@@ -66,12 +73,20 @@ export class Sink {
 
   /** Once it holds `offset` bytes. */
   reaches(offset) {
-    return until(`${this.transfer} holds ${offset} bytes`, () => this.held >= offset, () => this.#seen());
+    return until(
+      `${this.transfer} holds ${offset} bytes`,
+      () => this.held >= offset,
+      () => this.#seen(),
+    );
   }
 
   /** Once it holds everything: its bytes. */
   async whole() {
-    await until(`${this.transfer} is whole`, () => this.isWhole, () => this.#seen());
+    await until(
+      `${this.transfer} is whole`,
+      () => this.isWhole,
+      () => this.#seen(),
+    );
     return this.bytes();
   }
 
@@ -119,7 +134,12 @@ export class Sink {
     const acknowledges = this.held === this.size || limit - this.held < this.#window;
     if (limit - this.#limit < this.#window / 4 && !acknowledges) return;
     this.#limit = Math.max(this.#limit, limit);
-    this.#wire.tell('pull', { transfer: this.transfer, lane: this.lane, from: this.held, limit: this.#limit });
+    this.#wire.tell('pull', {
+      transfer: this.transfer,
+      lane: this.lane,
+      from: this.held,
+      limit: this.#limit,
+    });
   }
 
   #wanted() {
