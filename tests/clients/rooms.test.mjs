@@ -180,6 +180,9 @@ describe('people in rooms', () => {
     refused(await rooms.ask('room:join', { room }), 'not_allowed');
     refused(await rooms.ask('room:join', { room, passphrase: 'open sesam' }), 'not_allowed');
     refused(await rooms.ask('room:message', { room, text: 'hello?' }), 'room_not_found');
+    await say(anna, 'among us');
+    refused(await rooms.ask('room:message', { room, text: 'hello??' }), 'room_not_found');
+    assert.deepEqual(rooms.inbox.all('room:message'), [], 'heard from outside');
     const joined = ok(await rooms.ask('room:join', { room, passphrase: 'open sesame' }));
     assert.equal(joined.members.length, 2);
     assert.equal((await anna.rooms.inbox.next('room:joined')).member.id, joined.member.id);
