@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::protocol::Party;
 use crate::protocol::rooms::{Receiver, Status};
 use crate::protocol::{Digest, ErrorCode, MemberId, Moment, ReceiverState, Refusal, Secret, TransferState};
 use crate::relay::{self, Meter, Relay, SinkId};
-use crate::transfer::{self, Party, Transfer};
+use crate::transfer::{self, Transfer};
 
 /// The least time between two statuses that only say how far it is (the protocol's).
 pub const PROGRESS: Duration = Duration::from_millis(500);

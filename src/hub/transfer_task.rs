@@ -17,7 +17,7 @@ use super::transfer_handle::{Command, SinkBox, SourceBox, TransferHandle, Wish};
 use super::{File, Hub};
 use crate::protocol::rooms::Status;
 use crate::protocol::transfers::{SinkOpened, SourceOpened};
-use crate::protocol::{ErrorCode, MemberId, Secret};
+use crate::protocol::{ErrorCode, MemberId, Secret, TransferState};
 use crate::relay::SinkId;
 use crate::room::{PeerId, envelope};
 
@@ -44,6 +44,7 @@ pub(super) struct Task {
     busy: Vec<SinkId>,
     tokens: Vec<Secret>,
     untold: Option<Status>,
+    active: Option<super::Active>,
     life: Life,
 }
 
@@ -73,6 +74,7 @@ impl Task {
             sinks: HashMap::new(),
             busy: Vec::new(),
             untold: None,
+            active: None,
             life: Life::Kept,
         }
     }
@@ -367,6 +369,11 @@ impl Task {
             transfer.id = %status.transfer, state = ?status.state, sent_bytes = status.sent,
             receivers = status.receivers.len(), "transfer status"
         );
+        match (status.state == TransferState::Active, &self.active) {
+            (true, None) => self.active = Some(self.hub.count_active()),
+            (false, Some(_)) => self.active = None,
+            _ => {}
+        }
         self.untold = Some(status.clone());
         let status = Arc::new(envelope(status));
         if let Some((_, source)) = &self.source {

@@ -288,12 +288,6 @@ impl Relay {
         self.size == Some(self.sent)
     }
 
-    /// The limit of the last pull on the source's lane of this number: what it may send, at most.
-    #[cfg(test)]
-    fn granted(&self, number: u64) -> Option<u64> {
-        self.lanes.iter().find(|lane| lane.asked == Asked::Pulled { number }).map(|lane| lane.granted)
-    }
-
     fn source_up(&mut self) {
         self.source_down();
         self.link = SourceLink::Connected;

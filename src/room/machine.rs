@@ -7,7 +7,8 @@ use std::sync::Arc;
 use super::drops::Drops;
 use super::members::{Holder, Identity, Members};
 
-use super::{Event, Fresh, Input, Options, Output, Party, PeerId, Reply, envelope};
+use super::{Event, Fresh, Input, Options, Output, PeerId, Reply, envelope};
+use crate::protocol::Party;
 use crate::protocol::rooms::{self, Join, Joined, Message, Picked, Presented, Said, Status};
 use crate::protocol::{
     DisplayName, ErrorCode, MemberId, MessageId, Moment, Passphrase, Refusal, RoomId, Secret, TransferId,

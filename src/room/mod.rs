@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::protocol::rooms::{Join, Joined, Offer, OfferedDrop, Picked, Said, Status};
-use crate::protocol::{DropId, MemberId, MessageId, Secret, TransferId};
+use crate::protocol::{DropId, MemberId, MessageId, Party, Secret, TransferId};
 
 pub use event::{Event, envelope};
 pub use machine::Room;
@@ -53,15 +53,6 @@ pub struct Options {
 /// One Socket.IO link, numbered by the node. A number is never used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PeerId(pub u64);
-
-/// Whose word about a transfer it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Party {
-    /// The sender's: about the whole transfer.
-    Sender,
-    /// A receiver's: about its own part.
-    Receiver(MemberId),
-}
 
 /// What a newcomer is made of. It goes unused when the member is known already.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::protocol::Party;
 use crate::protocol::rooms::{FileOffer, Presence};
 use crate::protocol::{
     DisplayName, ErrorCode, FileName, Moment, Note, Passphrase, Refusal, RoomId, TransferState,
