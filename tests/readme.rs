@@ -44,10 +44,8 @@ fn an_example_in_the_readme_is_the_one_that_is_tested() {
 fn every_make_target_in_the_readme_exists() {
     let makefile = read("Makefile");
     let readme = read("README.md");
-    let targets: Vec<&str> = readme
-        .lines()
-        .filter_map(|line| line.strip_prefix("make ")?.split_whitespace().next())
-        .collect();
+    let targets: Vec<&str> =
+        readme.lines().filter_map(|line| line.strip_prefix("make ")?.split_whitespace().next()).collect();
     assert!(targets.len() >= 5, "{targets:?}");
     for target in targets {
         assert!(makefile.contains(&format!(".PHONY: {target}")), "make {target}");
@@ -57,8 +55,10 @@ fn every_make_target_in_the_readme_exists() {
 #[test]
 fn every_link_in_the_readme_leads_somewhere() {
     let readme = read("README.md");
-    for target in readme.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target) {
-        let exists = target.starts_with("http") || Path::new(env!("CARGO_MANIFEST_DIR")).join(target).exists();
+    for target in readme.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target)
+    {
+        let exists =
+            target.starts_with("http") || Path::new(env!("CARGO_MANIFEST_DIR")).join(target).exists();
         assert!(exists, "{target}");
     }
 }
