@@ -16,12 +16,14 @@
 //! | [`transfer`] | the life of a transfer: states, receivers, time-outs: a pure machine | byte counting |
 //! | [`room`] | who is in, who may do what, history: a pure machine | broadcasting |
 //! | [`protocol`] | ids, events, codes, limits, digests: every wire word has one home | tokio, sockets, clocks |
+//! | [`log`] | where the log goes and in which form | what is logged |
 //! | [`config`] | one struct per concern; the annotated default TOML, then a file, then the environment | anything that acts |
 
 pub mod config;
 pub mod gateway;
 pub mod http;
 pub mod hub;
+pub mod log;
 pub mod net;
 pub mod protocol;
 pub mod relay;

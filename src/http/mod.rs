@@ -1,5 +1,32 @@
-//! (being written)
+//! What is had by plain HTTP: the page, downloads, health. One mapping from an error to a response, and
+//! no rules: what may be had is decided below.
 
+mod content;
 pub mod disposition;
+mod download;
+mod error;
+mod origin;
 pub mod page;
 pub mod range;
+
+use axum::Router;
+use axum::routing::get;
+
+pub use self::origin::{Origins, check as check_origin};
+
+use crate::hub::Hub;
+
+/// Every route of the server but Socket.IO's.
+pub fn routes(hub: Hub) -> Router {
+    Router::new()
+        .route("/transfers/{id}/content", get(content::serve).head(content::serve))
+        .route("/healthz", get(healthz))
+        .merge(page::routes())
+        .fallback(error::not_found)
+        .with_state(hub)
+}
+
+/// Alive: the process answers.
+async fn healthz() -> &'static str {
+    "ok\n"
+}

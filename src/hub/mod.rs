@@ -10,12 +10,14 @@ mod room_handle;
 mod room_task;
 pub mod session;
 mod transfer_handle;
+mod transfer_parties;
 mod transfer_task;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use dashmap::DashMap;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -88,6 +90,7 @@ struct Inner {
     transfers: DashMap<TransferId, (TransferHandle, RoomHandle)>,
     tokens: DashMap<[u8; 32], TransferId>,
     next_peer: AtomicU64,
+    active: watch::Sender<usize>,
     ended: CancellationToken,
     tasks: TaskTracker,
 }
@@ -104,6 +107,7 @@ impl Hub {
             transfers: DashMap::new(),
             tokens: DashMap::new(),
             next_peer: AtomicU64::new(1),
+            active: watch::Sender::new(0),
             ended: CancellationToken::new(),
             tasks: TaskTracker::new(),
         }))
@@ -165,10 +169,25 @@ impl Hub {
         });
     }
 
+    /// Tells a transfer that a download has taken its last byte, after the `last` pull that said so.
+    pub fn end_download(&self, transfer: &TransferHandle, last: Option<TransferCommand>, peer: PeerId) {
+        let transfer = transfer.clone();
+        self.0.tasks.spawn(async move {
+            for command in last.into_iter().chain([TransferCommand::DownloadEnded { peer }]) {
+                transfer.send_when_there_is_room(command).await;
+            }
+        });
+    }
+
     /// Tells a room that a link is lost, even when its mailbox is full now.
     pub fn lose_room(&self, room: &RoomHandle, peer: PeerId) {
         let room = room.clone();
         self.0.tasks.spawn(async move { room.send_when_there_is_room(RoomCommand::Lost { peer }).await });
+    }
+
+    /// Waits until no transfer is active.
+    pub async fn at_rest(&self) {
+        let _ = self.0.active.subscribe().wait_for(|active| *active == 0).await;
     }
 
     /// Ends every task and waits until they have ended.
@@ -176,6 +195,12 @@ impl Hub {
         self.0.ended.cancel();
         self.0.tasks.close();
         self.0.tasks.wait().await;
+    }
+
+    /// Counts a transfer as active until what it gets is dropped.
+    fn count_active(&self) -> Active {
+        self.0.active.send_modify(|active| *active += 1);
+        Active(self.clone())
     }
 
     fn clock(&self) -> &Clock {
@@ -200,9 +225,9 @@ impl Hub {
             }
             let room = self.0.rooms.entry(id.clone());
             let room = room.or_insert_with(|| room_task::Task::start(self.clone(), id.clone())).clone();
-            match room.offer(command) {
-                Ok(()) => return,
-                Err(back) => {
+            match room.send_or_give_back(command) {
+                None => return,
+                Some(back) => {
                     self.forget_room(id, &room);
                     command = back;
                 }
@@ -258,6 +283,15 @@ impl Hub {
         for token in tokens {
             self.0.tokens.remove(&token.fingerprint());
         }
+    }
+}
+
+/// One active transfer.
+struct Active(Hub);
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        self.0.0.active.send_modify(|active| *active -= 1);
     }
 }
 

@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
+use tokio_util::sync::PollSender;
 
 use super::File;
 use super::answer::Answer;
 use super::port::{SinkPort, SourcePort};
 use super::session::SinkKind;
+use crate::protocol::Party;
 use crate::protocol::transfers::{SinkOpened, SourceOpened};
 use crate::protocol::{Digest, MemberId, Secret};
 use crate::room::PeerId;
-use crate::transfer::Party;
 
 /// Commands that may wait; one more is refused with `overloaded`.
 const MAILBOX: usize = 1024;
@@ -192,6 +193,11 @@ impl TransferHandle {
     /// answer says `overloaded`.
     pub fn send(&self, command: Command) {
         let _ = self.mailbox.try_send(command);
+    }
+
+    /// A way to put commands into the mailbox from code that is polled.
+    pub fn poll_sender(&self) -> PollSender<Command> {
+        PollSender::new(self.mailbox.clone())
     }
 
     /// Puts a command into the mailbox, waiting for room. False when the transfer is gone.

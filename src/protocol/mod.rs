@@ -40,4 +40,4 @@ pub use field::{DisplayName, MediaType, Note, Passphrase};
 pub use id::{DropId, MemberId, MessageId, RoomId, Secret, TransferId};
 pub use moment::Moment;
 pub use name::{FileName, FolderPath};
-pub use state::{ReceiverState, TransferState};
+pub use state::{Party, ReceiverState, TransferState};

@@ -4,6 +4,7 @@
 use serde::Serialize;
 
 use super::envelope::Code;
+use super::id::MemberId;
 
 /// Where a transfer stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -54,6 +55,15 @@ impl TransferState {
             Self::Failed => "failed",
         }
     }
+}
+
+/// Whose word about a transfer it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Party {
+    /// The sender's: about the whole transfer.
+    Sender,
+    /// A receiver's: about its own part.
+    Receiver(MemberId),
 }
 
 /// Where one receiver of a transfer stands.

@@ -59,6 +59,15 @@ pub struct Options {
     pub silence: Duration,
 }
 
+impl Options {
+    /// Bytes that one relay may book at most, when `budget` is the total of the node's [`Budget`] and no
+    /// other relay books any.
+    pub fn most(&self, budget: u64) -> u64 {
+        let _ = budget;
+        self.lanes as u64 * (self.window + self.chunk_max)
+    }
+}
+
 /// What becomes of a sink that holds others back on the only lane of a source that cannot go back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Straggler {
@@ -286,12 +295,6 @@ impl Relay {
     /// Whether every byte of the source was taken in at some time.
     pub fn has_all(&self) -> bool {
         self.size == Some(self.sent)
-    }
-
-    /// The limit of the last pull on the source's lane of this number: what it may send, at most.
-    #[cfg(test)]
-    fn granted(&self, number: u64) -> Option<u64> {
-        self.lanes.iter().find(|lane| lane.asked == Asked::Pulled { number }).map(|lane| lane.granted)
     }
 
     fn source_up(&mut self) {

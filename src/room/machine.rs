@@ -7,7 +7,8 @@ use std::sync::Arc;
 use super::drops::Drops;
 use super::members::{Holder, Identity, Members};
 
-use super::{Event, Fresh, Input, Options, Output, Party, PeerId, Reply, envelope};
+use super::{Event, Fresh, Input, Options, Output, PeerId, Reply, envelope};
+use crate::protocol::Party;
 use crate::protocol::rooms::{self, Join, Joined, Message, Picked, Presented, Said, Status};
 use crate::protocol::{
     DisplayName, ErrorCode, MemberId, MessageId, Moment, Passphrase, Refusal, RoomId, Secret, TransferId,
@@ -146,6 +147,9 @@ impl Room {
         if news {
             self.tell(self.members.links_but(peer), Event::Joined(self.present(identity.shown())));
         }
+        for status in self.drops.moving(&identity.id) {
+            self.tell(vec![peer], Event::Status(status));
+        }
         Ok(Reply::Joined(Box::new(self.snapshot(identity))))
     }
 
@@ -248,9 +252,10 @@ impl Room {
     }
 
     fn status(&mut self, status: Status) -> Result<Reply, Refusal> {
+        let status = Arc::new(envelope(status));
         let entry = self.drops.update(&status).ok_or(ErrorCode::TransferNotFound)?;
         let audience = self.members.links_of(|member| entry.is_visible_to(member));
-        self.tell(audience, Event::Status(Arc::new(envelope(status))));
+        self.tell(audience, Event::Status(status));
         Ok(Reply::Done)
     }
 

@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::protocol::rooms::{Join, Joined, Offer, OfferedDrop, Picked, Said, Status};
-use crate::protocol::{DropId, MemberId, MessageId, Secret, TransferId};
+use crate::protocol::{DropId, MemberId, MessageId, Party, Secret, TransferId};
 
 pub use event::{Event, envelope};
 pub use machine::Room;
@@ -54,15 +54,6 @@ pub struct Options {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PeerId(pub u64);
 
-/// Whose word about a transfer it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Party {
-    /// The sender's: about the whole transfer.
-    Sender,
-    /// A receiver's: about its own part.
-    Receiver(MemberId),
-}
-
 /// What a newcomer is made of. It goes unused when the member is known already.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fresh {
@@ -76,7 +67,8 @@ pub struct Fresh {
 /// `room_not_found` ([`Input::Pick`] and [`Input::Steer`]: as if there were no such drop or transfer).
 #[derive(Debug)]
 pub enum Input {
-    /// `room:join`, answered with [`Reply::Joined`]. A known key is the same member; a key of the form of
+    /// `room:join`, answered with [`Reply::Joined`]; after it, the newcomer is told how the transfers stand
+    /// that move or wait. A known key is the same member; a key of the form of
     /// a secret that is not known becomes the newcomer's; any other is ignored and [`Fresh::key`] is used.
     /// On a link that has joined already: the same member, and a fresh snapshot. The first member's
     /// passphrase becomes the room's; whoever brings no known key must bring the same (`not_allowed`),

@@ -8,7 +8,8 @@ use super::receiver::{Effect, Receiver, Wish, not_accepted};
 use super::receivers::Receivers;
 use super::source::Supply;
 use super::state::{Final, Life, Motion, Seen};
-use super::{Input, Options, Output, Party, Reply, Source};
+use super::{Input, Options, Output, Reply, Source};
+use crate::protocol::Party;
 use crate::protocol::{Digest, ErrorCode, MemberId, Moment, Refusal, Secret, TransferId, TransferState};
 
 /// One transfer. Its holder is whoever drives it; it acts on nothing by itself.

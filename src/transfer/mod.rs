@@ -33,9 +33,8 @@ mod tests;
 
 use std::time::Duration;
 
-use crate::protocol::{Digest, ErrorCode, MemberId, Secret, TransferState};
+use crate::protocol::{Digest, ErrorCode, MemberId, Party, Secret, TransferState};
 
-pub use crate::room::Party;
 pub use machine::Transfer;
 pub use source::Source;
 

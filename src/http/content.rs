@@ -1,0 +1,154 @@
+//! `GET` and `HEAD /transfers/{id}/content`: a transfer's bytes, live from its source, whole or by range.
+//! It decides the headers; what may be had, and by whom, the transfer decides.
+
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use axum::http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, IF_RANGE, RANGE, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use tokio::sync::oneshot;
+
+use super::disposition;
+use super::download::Download;
+use super::error::Refused;
+use super::range::{RangeAnswer, resolve};
+use crate::hub::{Answer, Hub, Outcome, SinkBox, SinkKind, TransferCommand, TransferHandle};
+use crate::protocol::transfers::SinkOpened;
+use crate::protocol::{ErrorCode, Secret, TransferId, TransferState};
+
+/// What a shown file may do: nothing at all.
+const SANDBOX: HeaderValue =
+    HeaderValue::from_static("sandbox; default-src 'none'; style-src 'unsafe-inline'");
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Wanted {
+    token: Option<String>,
+    inline: Option<String>,
+}
+
+/// Serves both methods; a `HEAD` takes no bytes from the source.
+pub(super) async fn serve(
+    State(hub): State<Hub>,
+    method: Method,
+    Path(id): Path<String>,
+    query: Result<Query<Wanted>, axum::extract::rejection::QueryRejection>,
+    headers: HeaderMap,
+) -> Result<Response, Refused> {
+    let Query(wanted) = query.map_err(|_| ErrorCode::BadRequest)?;
+    let transfer =
+        TransferId::new(&id).and_then(|id| hub.transfer(&id)).ok_or(ErrorCode::TransferNotFound)?;
+    let token = wanted.token.as_deref().and_then(Secret::new).ok_or(ErrorCode::NotAllowed)?;
+    let file = describe(&transfer, token.clone()).await?;
+    if file.state == TransferState::Cancelled || file.state == TransferState::Failed {
+        return Err(ErrorCode::TransferClosed.into());
+    }
+    let inline = wanted.inline.as_deref() == Some("1");
+    let tag = file.digest.map(|digest| format!("\"{digest}\""));
+    if tag.as_deref().is_some_and(|tag| is_known(&headers, tag)) {
+        return Ok((StatusCode::NOT_MODIFIED, file_headers(&file, inline, tag.as_deref())).into_response());
+    }
+    let range = headers
+        .get(RANGE)
+        .filter(|_| method == Method::GET && ranged_by_tag(headers.get(IF_RANGE), tag.as_deref()));
+    let answer = resolve(range, file.size);
+    let mut response = head(&file, inline, tag.as_deref(), answer)?;
+    if method == Method::GET {
+        let (from, end) = match answer {
+            RangeAnswer::Part { first, last_exclusive } => (first, Some(last_exclusive)),
+            RangeAnswer::Whole | RangeAnswer::Unsatisfiable => (0, file.size),
+        };
+        *response.body_mut() = Body::new(open(&hub, transfer, token, from, end).await?);
+    }
+    Ok(response)
+}
+
+async fn describe(transfer: &TransferHandle, token: Secret) -> Outcome<SinkOpened> {
+    let (answer, answered) = answer();
+    transfer.send(TransferCommand::Describe { token, answer });
+    answered.await.unwrap_or(Err(ErrorCode::Overloaded.into()))
+}
+
+async fn open(
+    hub: &Hub,
+    transfer: TransferHandle,
+    token: Secret,
+    from: u64,
+    end: Option<u64>,
+) -> Outcome<Download> {
+    let peer = hub.next_peer();
+    let (answer, answered) = answer();
+    let (download, port) = Download::new(hub.clone(), peer, transfer.clone(), from, end);
+    let port = SinkBox(Box::new(port));
+    let kind = SinkKind::Download { from };
+    transfer.send(TransferCommand::OpenSink { peer, token, kind, port, answer });
+    answered.await.unwrap_or(Err(ErrorCode::Overloaded.into())).map(|_| download)
+}
+
+/// An answer that is waited for.
+fn answer<T: Send + 'static>() -> (Answer<T>, oneshot::Receiver<Outcome<T>>) {
+    let (to, from) = oneshot::channel();
+    (Answer::new(move |outcome| drop(to.send(outcome))), from)
+}
+
+/// Whether `Range` counts: there is no `If-Range`, or it names this very file (RFC 9110 §13.1.5).
+fn ranged_by_tag(condition: Option<&HeaderValue>, tag: Option<&str>) -> bool {
+    condition.is_none_or(|condition| tag.is_some_and(|tag| condition.as_bytes() == tag.as_bytes()))
+}
+
+fn is_known(headers: &HeaderMap, tag: &str) -> bool {
+    let known = headers.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok());
+    known.is_some_and(|known| {
+        known.split(',').map(str::trim).any(|known| known == "*" || known.trim_start_matches("W/") == tag)
+    })
+}
+
+/// Everything but the bytes.
+fn head(file: &SinkOpened, inline: bool, tag: Option<&str>, range: RangeAnswer) -> Result<Response, Refused> {
+    let mut headers = file_headers(file, inline, tag);
+    let number = |text: String| HeaderValue::from_str(&text).map_err(|_| ErrorCode::Internal);
+    let size = file.size.unwrap_or(0);
+    let status = match range {
+        RangeAnswer::Whole => {
+            if file.size.is_some() {
+                headers.insert(CONTENT_LENGTH, size.into());
+            }
+            StatusCode::OK
+        }
+        RangeAnswer::Part { first, last_exclusive } => {
+            headers.insert(CONTENT_LENGTH, (last_exclusive - first).into());
+            headers.insert(CONTENT_RANGE, number(format!("bytes {first}-{}/{size}", last_exclusive - 1))?);
+            StatusCode::PARTIAL_CONTENT
+        }
+        RangeAnswer::Unsatisfiable => {
+            let range = number(format!("bytes */{size}"))?;
+            return Err(Refused::from(ErrorCode::RangeNotSatisfiable).with_header(CONTENT_RANGE, range));
+        }
+    };
+    Ok((status, headers).into_response())
+}
+
+fn file_headers(file: &SinkOpened, inline: bool, tag: Option<&str>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    let media_type = file.media_type.as_str();
+    let name = file.name.as_str();
+    let shown = inline && disposition::may_inline(media_type);
+    let disposition = if shown { disposition::inline(name) } else { disposition::attachment(name) };
+    let octets = HeaderValue::from_static("application/octet-stream");
+    headers.insert(CONTENT_TYPE, HeaderValue::from_str(media_type).unwrap_or(octets));
+    headers.insert(CONTENT_DISPOSITION, disposition);
+    let ranges = if file.size.is_some() { "bytes" } else { "none" };
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static(ranges));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(CONTENT_SECURITY_POLICY, SANDBOX);
+    if let Some(tag) = tag.and_then(|tag| HeaderValue::from_str(tag).ok()) {
+        headers.insert(ETAG, tag);
+    }
+    headers
+}
