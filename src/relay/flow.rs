@@ -97,7 +97,7 @@ impl Relay {
         let keeps = lane.keeps_until.is_some_and(|until| now < until);
         if !keeps || !self.budget.is_relaxed() || span > share / 2 {
             lane.keeps_until = None;
-            lane.discard_before(riders.slowest);
+            lane.window.discard_before(riders.slowest);
         }
     }
 
