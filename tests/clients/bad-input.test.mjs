@@ -35,7 +35,7 @@ const EVENTS = {
     'sink:done': { transfer: 'id', digest: 'digest?' },
   },
 };
-const FILE = { name: 'fileName', path: 'path?', size: 'integer', type: 'mediaType?', modified: 'integer?' };
+const FILE = { name: 'fileName', path: 'path?', size: 'integer or null', type: 'mediaType?', modified: 'integer?' };
 
 describe('bad input', () => {
   let server;
@@ -127,7 +127,7 @@ describe('bad input', () => {
       'e\u0301',
       '…',
       '.hidden',
-      '<script>alert(1)</script>',
+      '<img src=x onerror=alert(1)>',
       'é'.repeat(127),
       'a'.repeat(255),
       'CON',
@@ -207,12 +207,14 @@ describe('bad input', () => {
     const stranger = await join(server.url, newRoom());
     const nobody = await connect(server.url);
     const { transfer, drop } = sent;
+    // To who is not in the room it may as well not exist.
     for (const { rooms } of [stranger, nobody]) {
       for (const event of ['accept', 'reject', 'pause', 'resume', 'cancel']) {
-        refused(await rooms.ask(`transfer:${event}`, { transfer }), 'not_allowed');
+        refused(await rooms.ask(`transfer:${event}`, { transfer }), 'not_allowed', 'transfer_not_found');
       }
-      for (const event of ['accept', 'reject'])
-        refused(await rooms.ask(`transfer:${event}`, { drop }), 'not_allowed');
+      for (const event of ['accept', 'reject']) {
+        refused(await rooms.ask(`transfer:${event}`, { drop }), 'not_allowed', 'drop_not_found');
+      }
     }
     for (const { transfers } of [stranger, nobody]) {
       for (const [event, ...args] of words(transfer)) {
@@ -334,7 +336,6 @@ async function told(row, check) {
   try {
     await check();
   } catch (error) {
-    error.message = `${row}: ${error.message}`;
-    throw error;
+    throw new Error(`${row}: ${error.message}`, { cause: error });
   }
 }
