@@ -10,6 +10,7 @@ mod room_handle;
 mod room_task;
 pub mod session;
 mod transfer_handle;
+mod transfer_parties;
 mod transfer_task;
 
 use std::sync::Arc;
@@ -224,9 +225,9 @@ impl Hub {
             }
             let room = self.0.rooms.entry(id.clone());
             let room = room.or_insert_with(|| room_task::Task::start(self.clone(), id.clone())).clone();
-            match room.offer(command) {
-                Ok(()) => return,
-                Err(back) => {
+            match room.send_or_give_back(command) {
+                None => return,
+                Some(back) => {
                     self.forget_room(id, &room);
                     command = back;
                 }

@@ -127,10 +127,10 @@ impl RoomHandle {
     }
 
     /// As [`Self::try_send`], but gives the command back when the room is gone.
-    pub(super) fn offer(&self, command: Command) -> Result<(), Command> {
+    pub(super) fn send_or_give_back(&self, command: Command) -> Option<Command> {
         match self.mailbox.try_send(command) {
-            Err(mpsc::error::TrySendError::Closed(command)) => Err(command),
-            Ok(()) | Err(mpsc::error::TrySendError::Full(_)) => Ok(()),
+            Err(mpsc::error::TrySendError::Closed(command)) => Some(command),
+            Ok(()) | Err(mpsc::error::TrySendError::Full(_)) => None,
         }
     }
 

@@ -49,6 +49,7 @@ impl Relay {
         let mut index = 0;
         while index < self.lanes.len() {
             self.watch_stragglers(now, index);
+            self.skip_ahead(index);
             self.trim(now, index);
             self.grant(now, index);
             index += 1;
@@ -116,7 +117,7 @@ impl Relay {
         // What is kept for late ones counts; the rest of a chunk that the slowest holds in part does not,
         // or one that acknowledges seldom would wait for ever.
         let room = if lane.keeps_until.is_some() { start + share.max(reach) } else { u64::MAX };
-        let want = goal.min(riders.slowest.max(start) + reach).min(room);
+        let want = goal.min(riders.slowest.clamp(start, end) + reach).min(room);
         if want <= lane.granted {
             let all_sent = riders.least_sent >= end && lane.granted == end && goal > end;
             lane.exhausted_since = all_sent.then(|| lane.exhausted_since.unwrap_or(now));

@@ -59,6 +59,15 @@ pub struct Options {
     pub silence: Duration,
 }
 
+impl Options {
+    /// Bytes that one relay may book at most, when `budget` is the total of the node's [`Budget`] and no
+    /// other relay books any.
+    pub fn most(&self, budget: u64) -> u64 {
+        let _ = budget;
+        self.lanes as u64 * (self.window + self.chunk_max)
+    }
+}
+
 /// What becomes of a sink that holds others back on the only lane of a source that cannot go back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Straggler {

@@ -272,6 +272,21 @@ fn a_newcomer_sees_all_and_is_seen_by_all() {
 }
 
 #[test]
+fn whoever_comes_late_is_told_how_the_moving_transfers_stand_and_no_others() {
+    let mut rig = two();
+    let (open, _) = rig.offer(1, 2, None);
+    let (secret, _) = rig.offer(1, 1, Some(&["ben"]));
+    let moving = open.transfers[0].transfer.clone();
+    rig.stands(&moving, TransferState::Active);
+    rig.stands(&open.transfers[1].transfer, TransferState::Complete);
+    rig.stands(&secret.transfers[0].transfer, TransferState::Active);
+    rig.told();
+    let _ = rig.ok(rig.joining(3, "cem", join(Some("cem"), None)));
+    let told: Vec<Told> = rig.told().into_iter().filter(|told| told.0 == 3).collect();
+    assert_eq!(told, [(3, "transfer:status", moving.to_string())]);
+}
+
+#[test]
 fn a_known_key_is_the_same_member_on_a_second_link() {
     let mut rig = two();
     let ann = rig.join(3, "other", join(None, Some(key("ann"))));
