@@ -369,6 +369,16 @@ test('progress is told while bytes move, at most every half second', async () =>
   ok(await sender.rooms.ask('transfer:cancel', { transfer }));
 });
 
+test('who comes into a room hears how the transfers stand that are under way', async () => {
+  const { room, sender, receivers } = await people(1);
+  const { transfer } = await sender.send(randomFile(MIB));
+  const sink = await receivers[0].receive(transfer, { stopAt: 1000 });
+  await sink.reaches(1000);
+  const late = await join(server.url, room);
+  const { data } = await late.status(transfer, (status) => status.state === 'active', 'it is active');
+  assert.ok(data.receivers.some(({ member }) => member === receivers[0].id));
+});
+
 test('a receiver may say twice that it has everything', async () => {
   const { sender, receivers } = await people(1);
   const bytes = randomFile(1000);
