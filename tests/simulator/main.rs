@@ -62,7 +62,12 @@ fn every_schedule_keeps_every_promise() {
     for failure in failures.iter().rev() {
         println!("{}", failure.lines().next().unwrap_or_default());
     }
-    assert!(failures.is_empty(), "{} of {seeds} schedules failed; the first:\n{}", failures.len(), failures[0]);
+    assert!(
+        failures.is_empty(),
+        "{} of {seeds} schedules failed; the first:\n{}",
+        failures.len(),
+        failures[0]
+    );
 }
 
 #[test]

@@ -86,7 +86,13 @@ pub struct World {
 
 impl World {
     pub fn new(plan: Plan) -> Self {
-        let link = |habits: &LinkHabits| Link { habits: habits.clone(), era: 0, is_up: false, last: [0; 2], wake_at: None };
+        let link = |habits: &LinkHabits| Link {
+            habits: habits.clone(),
+            era: 0,
+            is_up: false,
+            last: [0; 2],
+            wake_at: None,
+        };
         let mut world = Self {
             rng: StdRng::seed_from_u64(plan.seed ^ 0x5eed),
             now: 0,
