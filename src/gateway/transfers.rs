@@ -14,7 +14,7 @@ use super::Gateway;
 use super::events::{Back, Events};
 use super::peer::{Peer, Wire};
 use super::ports::{SinkWire, SourceWire};
-use crate::hub::{Answer, Outcome, SinkBox, SinkKind, SourceBox, TransferCommand, TransferHandle};
+use crate::hub::{Answer, Holder, Outcome, SinkBox, SinkKind, SourceBox, TransferCommand, TransferHandle};
 use crate::protocol::limits::MAX_INTEGER;
 use crate::protocol::transfers::{
     Chunk, ChunkTaken, Opened, OpenedOne, Pull, SinkDone, SinkOpen, SinkOpened, SourceEnd, SourceFail,
@@ -101,7 +101,8 @@ impl Transfers {
         let peer = self.peer.id;
         let port = SinkBox(Box::new(SinkWire::new(wire.clone(), id.clone())));
         let answer = self.party(wire, id, transfer.clone(), answer);
-        transfer.send(TransferCommand::OpenSink { peer, token, kind: SinkKind::Link, port, answer });
+        let holder = Holder::Token(token);
+        transfer.send(TransferCommand::OpenSink { peer, holder, kind: SinkKind::Link, port, answer });
         if let Some((lane, from, limit)) = first {
             let wire = wire.clone();
             let answer = Answer::new(move |outcome: Outcome<()>| match outcome {
