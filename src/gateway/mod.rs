@@ -25,7 +25,7 @@ use crate::hub::Hub;
 
 /// Packets that wait for a slow client, at most. Chunks take a part of it (see `peer`), words of control
 /// the rest; one that finds no room cuts the link.
-const QUEUE: usize = 1024;
+const QUEUE: usize = 8192;
 
 /// What an operator may choose of the connection to clients.
 #[derive(Debug, Clone)]

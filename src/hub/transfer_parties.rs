@@ -8,10 +8,11 @@ use super::answer::{Answer, Outcome};
 use super::session::{Input, Reply, SinkKind};
 use super::transfer_handle::{Holder, SinkBox, SourceBox};
 use super::transfer_task::{OpenSink, Task};
+use crate::protocol::rooms::Status;
 use crate::protocol::transfers::{SinkOpened, SourceOpened};
-use crate::protocol::{ErrorCode, MemberId, Secret};
+use crate::protocol::{Envelope, ErrorCode, MemberId, Secret, TransferState};
 use crate::relay::SinkId;
-use crate::room::PeerId;
+use crate::room::{PeerId, envelope};
 
 impl Task {
     pub(super) fn open_source(
@@ -39,6 +40,9 @@ impl Task {
             size: self.session.transfer().size(),
             chunk: self.hub.chunk_sizes(),
         }));
+        if let (Some(status), Some((_, source))) = (self.news(), &self.source) {
+            source.status(&status);
+        }
         self.carry_out();
     }
 
@@ -75,12 +79,25 @@ impl Task {
         };
         let sink = opened.as_ref().ok().copied();
         answer.give(opened.map(|_| self.opened()));
-        if let (Some(sink), Some(size)) = (sink, self.session.transfer().size())
-            && let Some(open) = self.sinks.get(&sink)
-        {
-            open.port.end(size, self.session.transfer().digest());
+        let status = self.news();
+        if let Some(open) = sink.and_then(|sink| self.sinks.get(&sink)) {
+            if let Some(size) = self.session.transfer().size() {
+                open.port.end(size, self.session.transfer().digest());
+            }
+            if let Some(status) = status {
+                open.port.status(&status);
+            }
         }
         self.carry_out();
+    }
+
+    /// How it stands, for a party that has just come; nothing while nobody has accepted.
+    fn news(&mut self) -> Option<Arc<Envelope<Status>>> {
+        if self.session.transfer().state() == TransferState::Offered {
+            return None;
+        }
+        let now = self.hub.clock().now();
+        Some(Arc::new(envelope(self.session.describe(now))))
     }
 
     pub(super) fn opened(&self) -> SinkOpened {

@@ -171,6 +171,11 @@ impl Transfer {
         }
     }
 
+    /// Whether `input` was known already, although it is said again and again.
+    pub(super) fn is_old_news(&self, input: &Input) -> bool {
+        self.life == Life::Open && *input == Input::StartPassed && !self.supply.holds_start()
+    }
+
     /// Something moved, or came back: where it is due, it is due anew.
     pub(super) fn stir(&mut self, now: Moment) {
         if self.motion != Motion::NotDue {

@@ -183,6 +183,16 @@ test('a live stream is in the ZIP as it comes, without a length', async () => {
   await sender.state(transfers[1], 'complete');
 });
 
+test('a live stream whose beginning is gone is left out', async () => {
+  const files = [file('live', 20 * MIB, { size: null }), file('b', 1000)];
+  const { sender, other, transfers, source, url } = await offered(files);
+  const sink = await other.receive(transfers[0]);
+  source.feed(transfers[0], files[0].bytes.length);
+  ok(await sender.transfers.ask('source:end', { transfer: transfers[0], size: files[0].bytes.length }));
+  await finish(sink, files[0].bytes);
+  await assertHolds((await curl(url)).body, [files[1]]);
+});
+
 test('a ZIP that was broken off leaves a receiver that is away, and holds nobody', async () => {
   const files = [file('a', 10 * KIB), file('b', 10 * MIB), file('c', 10)];
   const { sender, receiver, other, transfers, url } = await offered(files);

@@ -235,7 +235,7 @@ mod tests {
             prop_assert_eq!(archive.len(), files.len());
             for (index, (entry, bytes)) in files.iter().enumerate() {
                 let mut file = archive.by_index(index).unwrap();
-                prop_assert!(file.name().unwrap() == entry.name.as_str());
+                prop_assert_eq!(&*file.name().unwrap(), entry.name.as_str());
                 let mut read = Vec::new();
                 file.read_to_end(&mut read).unwrap();
                 prop_assert_eq!(&read, bytes);
