@@ -156,6 +156,8 @@ pub enum Input {
     Hold,
     /// The sender wishes all to go on.
     Release,
+    /// It is over: everything is let go of, and nothing flows any more, whatever is said.
+    End,
     /// The time of [`Relay::poll_timeout`] has come.
     Tick,
 }
@@ -276,6 +278,7 @@ impl Relay {
             Input::ReleaseSink(sink) => self.release_sink(sink),
             Input::Hold => self.hold(),
             Input::Release => self.release(),
+            Input::End => self.end(),
             Input::Tick => self.tick(now),
         }
         Ok(())

@@ -7,7 +7,7 @@ use super::{Input, Output, Reply, SinkKind};
 use crate::protocol::Digest;
 use crate::protocol::{ErrorCode, MemberId, Moment, ReceiverState, Refusal, TransferState};
 use crate::relay::{self, Meter, Relay, SinkId};
-use crate::transfer::{self, Transfer};
+use crate::transfer::{self, Given, Transfer};
 
 /// An open sink.
 #[derive(Debug)]
@@ -86,10 +86,13 @@ impl Session {
                 self.relay.handle(now, relay::Input::SourceUp)?;
             }
             Input::SourceLost => {
-                // Of a source that gave nothing yet, nothing is lost: it may come back and begin.
-                let ended = self.relay.has_all() || self.relay.sent() == 0;
+                let given = match self.relay.sent() {
+                    _ if self.relay.has_all() => Given::All,
+                    0 => Given::Nothing,
+                    _ => Given::Part,
+                };
                 self.relay.handle(now, relay::Input::SourceDown)?;
-                self.tell(now, transfer::Input::SourceLost { ended })?;
+                self.tell(now, transfer::Input::SourceLost { given })?;
             }
             Input::SourceEnd { size, digest } => {
                 if let Some(size) = size {
@@ -291,7 +294,7 @@ impl Session {
             transfer::Output::Ended { state, error } => {
                 let cancelled = state == TransferState::Cancelled;
                 let error = error.filter(|_| !cancelled).unwrap_or(ErrorCode::TransferClosed);
-                self.steer_relay(now, relay::Input::Hold);
+                self.steer_relay(now, relay::Input::End);
                 self.seats.clear();
                 self.outputs.push_back(Output::Ended { error });
             }
