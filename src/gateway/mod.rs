@@ -4,29 +4,28 @@
 
 mod call;
 pub mod compat;
+mod events;
 mod peer;
 mod ports;
 mod rooms;
 mod transfers;
 
-use std::future::{Ready, ready};
+use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
-use socketioxide::extract::{Event, SocketRef};
+use socketioxide::extract::SocketRef;
 use socketioxide::layer::SocketIoLayer;
 use socketioxide::socket::DisconnectReason;
 use socketioxide::{ParserConfig, SocketIo};
 
-use self::call::Call;
 use self::compat::Links;
-use self::peer::{Peer, Wire};
+use self::peer::Peer;
 use crate::hub::Hub;
-use crate::protocol::{Code, ErrorCode, Refusal};
 
 /// Packets that wait for a slow client, at most. Chunks take a part of it (see `peer`), words of control
 /// the rest; one that finds no room cuts the link.
-const QUEUE: usize = 1024;
+const QUEUE: usize = 8192;
 
 /// What an operator may choose of the connection to clients.
 #[derive(Debug, Clone)]
@@ -91,19 +90,4 @@ impl Gateway {
             self.links.forget(socket.id.as_str());
         }
     }
-}
-
-/// Answers events that the namespace does not have.
-fn refuse_the_rest(socket: &SocketRef, peer: &Arc<Peer>) {
-    let peer = peer.clone();
-    socket.on_fallback(move |Event(name): Event, call: Call<serde::de::IgnoredAny>| -> Ready<()> {
-        let wire = Wire { socket: call.socket, peer: peer.clone() };
-        let name: String = name.chars().take(64).collect();
-        let why = Refusal::new(
-            ErrorCode::BadRequest,
-            "There is no such event in this namespace; see the protocol reference.",
-        );
-        wire.reply::<()>(call.reply, &name, Code::Error, Err(why));
-        ready(())
-    });
 }

@@ -1,25 +1,19 @@
 //! The namespace `/rooms`: every event becomes a command to a room's task, in the order in which events
 //! came. It refuses to decide: who may do what is the room's business.
 
-use std::future::{Ready, ready};
+use std::future::ready;
 use std::sync::Arc;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use socketioxide::extract::SocketRef;
 use socketioxide::socket::DisconnectReason;
 
 use super::Gateway;
-use super::call::Call;
+use super::events::{Back, Events};
 use super::peer::{Peer, Wire};
 use crate::hub::{Answer, PeerPort, RoomCommand, RoomHandle, Wish};
 use crate::protocol::rooms::{Join, Joined, Leave, Offer, Pick, Picked, Say, Steer, event};
-use crate::protocol::{Code, ErrorCode, RoomId};
+use crate::protocol::{ErrorCode, RoomId};
 use crate::room;
-
-/// Nothing, as an answer: `{}`.
-#[derive(Serialize)]
-pub(super) struct Empty {}
 
 impl PeerPort for Wire {
     fn tell(&self, event: &room::Event) {
@@ -31,17 +25,17 @@ impl PeerPort for Wire {
 pub(super) fn on_connect(gateway: &Gateway, socket: &SocketRef) {
     let peer = gateway.new_peer();
     on_disconnect(gateway, socket, &peer);
-    let rooms = Rooms { gateway: gateway.clone(), peer };
-    rooms.on(socket, event::JOIN, Rooms::join);
-    rooms.on(socket, event::LEAVE, Rooms::leave);
-    rooms.on(socket, event::MESSAGE, Rooms::say);
-    rooms.on(socket, event::OFFER, Rooms::offer);
-    rooms.on(socket, event::ACCEPT, Rooms::accept);
-    rooms.on(socket, event::REJECT, Rooms::reject);
-    rooms.on(socket, event::PAUSE, |rooms, steer, _, back| rooms.steer(steer, Wish::Pause, back));
-    rooms.on(socket, event::RESUME, |rooms, steer, _, back| rooms.steer(steer, Wish::Resume, back));
-    rooms.on(socket, event::CANCEL, |rooms, steer, _, back| rooms.steer(steer, Wish::Cancel, back));
-    super::refuse_the_rest(socket, &rooms.peer);
+    let rooms = Rooms { gateway: gateway.clone(), peer: peer.clone() };
+    Events::new(socket, peer, rooms)
+        .on(event::JOIN, Rooms::join)
+        .on(event::LEAVE, Rooms::leave)
+        .on(event::MESSAGE, Rooms::say)
+        .on(event::OFFER, Rooms::offer)
+        .on(event::ACCEPT, Rooms::accept)
+        .on(event::REJECT, Rooms::reject)
+        .on(event::PAUSE, |rooms, steer, _, back| rooms.steer(steer, Wish::Pause, back))
+        .on(event::RESUME, |rooms, steer, _, back| rooms.steer(steer, Wish::Resume, back))
+        .on(event::CANCEL, |rooms, steer, _, back| rooms.steer(steer, Wish::Cancel, back));
 }
 
 fn on_disconnect(gateway: &Gateway, socket: &SocketRef, peer: &Arc<Peer>) {
@@ -64,46 +58,7 @@ struct Rooms {
     peer: Arc<Peer>,
 }
 
-/// How an event's outcome goes back to the client.
-struct Back {
-    wire: Wire,
-    reply: super::call::Reply,
-    event: &'static str,
-}
-
-impl Back {
-    fn answer<T: Serialize + Send + 'static>(self) -> Answer<T> {
-        Answer::new(move |outcome| self.wire.reply(self.reply, self.event, Code::Success, outcome))
-    }
-
-    /// As [`Self::answer`], with `{}` for data.
-    fn empty(self) -> Answer<()> {
-        self.answer::<Empty>().map(|outcome| outcome.map(|()| Empty {}))
-    }
-}
-
 impl Rooms {
-    /// Has `handle` called for each event of this name whose arguments can be read.
-    fn on<T: DeserializeOwned + Send + Sync + 'static>(
-        &self,
-        socket: &SocketRef,
-        event: &'static str,
-        handle: fn(&Self, T, &Wire, Back),
-    ) {
-        let rooms = self.clone();
-        socket.on(event, move |call: Call<T>| -> Ready<()> {
-            let wire = Wire { socket: call.socket, peer: rooms.peer.clone() };
-            match call.arguments {
-                Ok(arguments) => {
-                    let back = Back { wire: wire.clone(), reply: call.reply, event };
-                    handle(&rooms, arguments, &wire, back);
-                }
-                Err(refusal) => wire.reply::<Empty>(call.reply, event, Code::Error, Err(refusal)),
-            }
-            ready(())
-        });
-    }
-
     fn join(&self, join: Join, wire: &Wire, back: Back) {
         let room = join.room.clone();
         self.peer.rooms().insert(room.clone());

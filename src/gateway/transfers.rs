@@ -2,21 +2,19 @@
 //! events came; bytes are handed on as they are. It refuses to decide: what is a legal chunk or pull is
 //! the relay's business, who may speak the transfer task's.
 
-use std::future::{Ready, ready};
+use std::future::ready;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use socketioxide::extract::SocketRef;
 use socketioxide::socket::DisconnectReason;
 
 use super::Gateway;
-use super::call::{Call, Reply};
+use super::events::{Back, Events};
 use super::peer::{Peer, Wire};
 use super::ports::{SinkWire, SourceWire};
-use crate::hub::{Answer, Outcome, SinkBox, SinkKind, SourceBox, TransferCommand, TransferHandle};
+use crate::hub::{Answer, Holder, Outcome, SinkBox, SinkKind, SourceBox, TransferCommand, TransferHandle};
 use crate::protocol::limits::MAX_INTEGER;
 use crate::protocol::transfers::{
     Chunk, ChunkTaken, Opened, OpenedOne, Pull, SinkDone, SinkOpen, SinkOpened, SourceEnd, SourceFail,
@@ -32,15 +30,15 @@ const INBOX: u64 = 64 << 20;
 pub(super) fn on_connect(gateway: &Gateway, socket: &SocketRef) {
     let peer = gateway.new_peer();
     on_disconnect(gateway, socket, &peer);
-    let transfers = Transfers { gateway: gateway.clone(), peer };
-    transfers.on(socket, event::SOURCE_OPEN, Transfers::open_source);
-    transfers.on(socket, event::SINK_OPEN, Transfers::open_sink);
-    transfers.on(socket, event::CHUNK, Transfers::chunk);
-    transfers.on(socket, event::PULL, Transfers::pull);
-    transfers.on(socket, event::SOURCE_END, Transfers::end_source);
-    transfers.on(socket, event::SOURCE_FAIL, Transfers::fail_source);
-    transfers.on(socket, event::SINK_DONE, Transfers::finish_sink);
-    super::refuse_the_rest(socket, &transfers.peer);
+    let transfers = Transfers { gateway: gateway.clone(), peer: peer.clone() };
+    Events::new(socket, peer, transfers)
+        .on(event::SOURCE_OPEN, Transfers::open_source)
+        .on(event::SINK_OPEN, Transfers::open_sink)
+        .on(event::CHUNK, Transfers::chunk)
+        .on(event::PULL, Transfers::pull)
+        .on(event::SOURCE_END, Transfers::end_source)
+        .on(event::SOURCE_FAIL, Transfers::fail_source)
+        .on(event::SINK_DONE, Transfers::finish_sink);
 }
 
 fn on_disconnect(gateway: &Gateway, socket: &SocketRef, peer: &Arc<Peer>) {
@@ -61,47 +59,7 @@ struct Transfers {
     peer: Arc<Peer>,
 }
 
-/// How an event's outcome goes back to the client.
-struct Back {
-    wire: Wire,
-    reply: Reply,
-    event: &'static str,
-}
-
-impl Back {
-    fn answer<T: Serialize + Send + 'static>(self) -> Answer<T> {
-        self.answer_with(Code::Success)
-    }
-
-    fn answer_with<T: Serialize + Send + 'static>(self, code: Code) -> Answer<T> {
-        Answer::new(move |outcome| self.wire.reply(self.reply, self.event, code, outcome))
-    }
-
-    fn empty(self) -> Answer<()> {
-        self.answer::<super::rooms::Empty>().map(|outcome| outcome.map(|()| super::rooms::Empty {}))
-    }
-}
-
 impl Transfers {
-    /// Has `handle` called for each event of this name whose arguments can be read.
-    fn on<T: DeserializeOwned + Send + Sync + 'static>(
-        &self,
-        socket: &SocketRef,
-        event: &'static str,
-        handle: fn(&Self, T, &Wire, Back),
-    ) {
-        let transfers = self.clone();
-        socket.on(event, move |call: Call<T>| -> Ready<()> {
-            let wire = Wire { socket: call.socket, peer: transfers.peer.clone() };
-            let back = Back { wire: wire.clone(), reply: call.reply, event };
-            match call.arguments {
-                Ok(arguments) => handle(&transfers, arguments, &wire, back),
-                Err(refusal) => back.empty().refuse(refusal),
-            }
-            ready(())
-        });
-    }
-
     fn open_source(&self, open: SourceOpen, wire: &Wire, back: Back) {
         let open_one = |token, answer| self.open_one_source(token, wire, answer);
         match Tokens::of(open.token, open.tokens) {
@@ -143,7 +101,8 @@ impl Transfers {
         let peer = self.peer.id;
         let port = SinkBox(Box::new(SinkWire::new(wire.clone(), id.clone())));
         let answer = self.party(wire, id, transfer.clone(), answer);
-        transfer.send(TransferCommand::OpenSink { peer, token, kind: SinkKind::Link, port, answer });
+        let holder = Holder::Token(token);
+        transfer.send(TransferCommand::OpenSink { peer, holder, kind: SinkKind::Link, port, answer });
         if let Some((lane, from, limit)) = first {
             let wire = wire.clone();
             let answer = Answer::new(move |outcome: Outcome<()>| match outcome {

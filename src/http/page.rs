@@ -17,11 +17,11 @@ use crate::protocol::{Envelope, ErrorCode, Refusal, RoomId};
 
 static EMBEDDED: &[Asset] = include!(concat!(env!("OUT_DIR"), "/page.rs"));
 
-/// What the page may do: run its own scripts and workers, show pictures and sound it made itself (`blob:`),
-/// connect to this server, and be in no other site's frame.
-const POLICY: &str = "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; \
-     connect-src 'self' ws: wss:; worker-src 'self' blob:; frame-ancestors 'none'; base-uri 'none'; \
-     form-action 'self'; style-src 'self' 'unsafe-inline'";
+/// What the page may do: run its own scripts, workers and WebAssembly (digests), show pictures and sound it
+/// made itself (`blob:`), connect to this server, and be in no other site's frame.
+const POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' blob:; \
+     media-src 'self' blob:; connect-src 'self' ws: wss:; frame-ancestors 'none'; base-uri 'none'; \
+     form-action 'self'";
 
 const HEADERS: [(HeaderName, HeaderValue); 3] = [
     (CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),

@@ -10,6 +10,7 @@ mod room_handle;
 mod room_task;
 pub mod session;
 mod transfer_handle;
+mod transfer_parties;
 mod transfer_task;
 
 use std::sync::Arc;
@@ -25,7 +26,9 @@ pub use self::clock::Clock;
 pub use self::port::{Chunk, Full, PeerPort, SinkPort, SourcePort};
 pub use self::room_handle::{Command as RoomCommand, RoomHandle};
 pub use self::session::SinkKind;
-pub use self::transfer_handle::{Command as TransferCommand, SinkBox, SourceBox, TransferHandle, Wish};
+pub use self::transfer_handle::{
+    Command as TransferCommand, Holder, SinkBox, SourceBox, TransferHandle, Wish,
+};
 
 use self::session::Session;
 use crate::protocol::rooms::{Join, Joined};
@@ -67,6 +70,8 @@ pub struct File {
     pub media_type: MediaType,
     /// Bytes, or none while not known.
     pub size: Option<u64>,
+    /// When it was last changed, in milliseconds since the Unix epoch.
+    pub modified: Option<u64>,
 }
 
 /// A transfer as its room offered it.
@@ -224,9 +229,9 @@ impl Hub {
             }
             let room = self.0.rooms.entry(id.clone());
             let room = room.or_insert_with(|| room_task::Task::start(self.clone(), id.clone())).clone();
-            match room.offer(command) {
-                Ok(()) => return,
-                Err(back) => {
+            match room.send_or_give_back(command) {
+                None => return,
+                Some(back) => {
                     self.forget_room(id, &room);
                     command = back;
                 }

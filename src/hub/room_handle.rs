@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 
 use super::answer::Answer;
 use super::port::PeerPort;
-use super::transfer_handle::Wish;
+use super::transfer_handle::{TransferHandle, Wish};
 use crate::protocol::rooms::{Accepted, AcceptedDrop, Join, Joined, Offer, OfferTaken, Picked, Said, Status};
 use crate::protocol::{DropId, TransferId};
 use crate::room::PeerId;
@@ -96,6 +96,13 @@ pub enum Command {
         /// The way back.
         answer: Answer<()>,
     },
+    /// Which transfers are a drop's? In the order of the offer, those whose record is not gone.
+    Transfers {
+        /// Which.
+        drop: DropId,
+        /// The way back.
+        answer: Answer<Vec<(TransferId, TransferHandle)>>,
+    },
     /// How a transfer stands.
     Status(Box<Status>),
     /// A transfer's record is gone.
@@ -127,10 +134,10 @@ impl RoomHandle {
     }
 
     /// As [`Self::try_send`], but gives the command back when the room is gone.
-    pub(super) fn offer(&self, command: Command) -> Result<(), Command> {
+    pub(super) fn send_or_give_back(&self, command: Command) -> Option<Command> {
         match self.mailbox.try_send(command) {
-            Err(mpsc::error::TrySendError::Closed(command)) => Err(command),
-            Ok(()) | Err(mpsc::error::TrySendError::Full(_)) => Ok(()),
+            Err(mpsc::error::TrySendError::Closed(command)) => Some(command),
+            Ok(()) | Err(mpsc::error::TrySendError::Full(_)) => None,
         }
     }
 

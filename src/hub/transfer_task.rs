@@ -9,14 +9,13 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::sleep_until;
 
-use super::answer::{Answer, Outcome};
+use super::answer::Outcome;
 use super::port::{Chunk, SinkPort, SourcePort};
 use super::room_handle::{self, RoomHandle};
 use super::session::{Input, Output, Reply, Session, SinkKind};
-use super::transfer_handle::{Command, SinkBox, SourceBox, TransferHandle, Wish};
+use super::transfer_handle::{Command, TransferHandle, Wish};
 use super::{File, Hub};
 use crate::protocol::rooms::Status;
-use crate::protocol::transfers::{SinkOpened, SourceOpened};
 use crate::protocol::{ErrorCode, MemberId, Secret, TransferState};
 use crate::relay::SinkId;
 use crate::room::{PeerId, envelope};
@@ -26,11 +25,11 @@ const BATCH: usize = 64;
 /// How soon a sink that had no room is tried again.
 const RETRY: Duration = Duration::from_millis(5);
 
-struct OpenSink {
-    peer: PeerId,
-    member: MemberId,
-    kind: SinkKind,
-    port: Box<dyn SinkPort>,
+pub(super) struct OpenSink {
+    pub(super) peer: PeerId,
+    pub(super) member: MemberId,
+    pub(super) kind: SinkKind,
+    pub(super) port: Box<dyn SinkPort>,
 }
 
 pub(super) struct Task {
@@ -39,10 +38,10 @@ pub(super) struct Task {
     pub(super) file: Arc<File>,
     pub(super) source_token: Secret,
     pub(super) room: RoomHandle,
-    source: Option<(PeerId, Box<dyn SourcePort>)>,
-    sinks: HashMap<SinkId, OpenSink>,
+    pub(super) source: Option<(PeerId, Box<dyn SourcePort>)>,
+    pub(super) sinks: HashMap<SinkId, OpenSink>,
     busy: Vec<SinkId>,
-    tokens: Vec<Secret>,
+    pub(super) tokens: Vec<Secret>,
     untold: Option<Status>,
     active: Option<super::Active>,
     life: Life,
@@ -136,7 +135,7 @@ impl Task {
     }
 
     /// Gives the session an input and carries out what follows.
-    fn give(&mut self, input: Input) -> Outcome<Reply> {
+    pub(super) fn give(&mut self, input: Input) -> Outcome<Reply> {
         let reply = self.session.handle(self.hub.clock().now(), input);
         self.carry_out();
         reply
@@ -147,35 +146,40 @@ impl Task {
             Command::OpenSource { peer, token, port, answer } => self.open_source(peer, &token, port, answer),
             Command::Chunk { peer, lane, offset, bytes, digest, answer } => {
                 let end = offset.saturating_add(bytes.len() as u64);
-                let outcome = self.from_source(peer, Input::Chunk { lane, offset, bytes, digest });
+                let outcome = self.source_says(peer, Input::Chunk { lane, offset, bytes, digest });
                 answer.give(outcome.map(|_| end));
             }
             Command::SourceEnd { peer, size, digest, answer } => {
-                answer.give(self.from_source(peer, Input::SourceEnd { size, digest }).map(drop));
+                answer.give(self.source_says(peer, Input::SourceEnd { size, digest }).map(drop));
             }
             Command::SourceFail { peer, answer } => {
-                answer.give(self.from_source(peer, Input::SourceFailed).map(drop));
+                answer.give(self.source_says(peer, Input::SourceFailed).map(drop));
             }
-            Command::OpenSink { peer, token, kind, port, answer } => {
-                self.open_sink(peer, &token, kind, port, answer);
+            Command::OpenSink { peer, holder, kind, port, answer } => {
+                self.open_sink(peer, holder, kind, port, answer);
             }
             Command::Describe { token, answer } => {
                 let member = self.session.transfer().member_of_token(&token);
                 let outcome = member.map(|_| self.opened()).ok_or(ErrorCode::NotAllowed);
                 answer.give(outcome.map_err(Into::into));
             }
+            Command::Whose { token, answer } => {
+                let member = self.session.transfer().member_of_token(&token).cloned();
+                answer.give(member.ok_or(ErrorCode::NotAllowed.into()));
+            }
+            Command::Claim { member, answer } => answer.give(self.claim(&member)),
             Command::Pull { peer, lane, from, limit, answer } => {
                 let pull = |sink| Input::Pull { sink, lane, from, limit };
-                answer.give(self.from_sink(peer, pull).map(drop));
+                answer.give(self.sink_says(peer, pull).map(drop));
             }
             Command::SinkDone { peer, digest, answer } => {
-                answer.give(match self.from_sink(peer, |sink| Input::SinkDone { sink, digest }) {
+                answer.give(match self.sink_says(peer, |sink| Input::SinkDone { sink, digest }) {
                     Ok(Reply::Failed(error)) => Err(error.into()),
                     other => other.map(drop),
                 });
             }
             Command::DownloadEnded { peer } => {
-                let _ = self.from_sink(peer, Input::DownloadEnded);
+                let _ = self.sink_says(peer, Input::DownloadEnded);
                 self.sinks.retain(|_, open| open.peer != peer);
             }
             Command::Lost { peer } => self.lose(peer),
@@ -193,126 +197,8 @@ impl Task {
         }
     }
 
-    fn open_source(&mut self, peer: PeerId, token: &Secret, port: SourceBox, answer: Answer<SourceOpened>) {
-        if *token != self.source_token {
-            return answer.refuse(ErrorCode::NotAllowed);
-        }
-        // Its answer goes first, then what it is asked for.
-        let now = self.hub.clock().now();
-        if self.source.as_ref().is_some_and(|(before, _)| *before != peer) {
-            let _ = self.session.handle(now, Input::SourceLost);
-            self.carry_out();
-        }
-        let outcome = self.session.handle(now, Input::SourceOpened);
-        if outcome.is_ok() {
-            self.source = Some((peer, port.0));
-        }
-        answer.give(outcome.map(|_| SourceOpened {
-            transfer: self.session.transfer().id().clone(),
-            size: self.session.transfer().size(),
-            chunk: self.hub.chunk_sizes(),
-        }));
-        self.carry_out();
-    }
-
-    fn open_sink(
-        &mut self,
-        peer: PeerId,
-        token: &Secret,
-        kind: SinkKind,
-        port: SinkBox,
-        answer: Answer<SinkOpened>,
-    ) {
-        let Some(member) = self.session.transfer().member_of_token(token).cloned() else {
-            return answer.refuse(ErrorCode::NotAllowed);
-        };
-        let is_download = |open: &&OpenSink| open.member == member && open.kind != SinkKind::Link;
-        let downloads = self.sinks.values().filter(is_download).count();
-        if kind != SinkKind::Link && downloads >= self.hub.options().downloads_per_token {
-            return answer.refuse(ErrorCode::RateLimited);
-        }
-        let now = self.hub.clock().now();
-        let outcome = self.session.handle(now, Input::OpenSink { member: member.clone(), kind });
-        let opened = match outcome {
-            Ok(Reply::Opened(sink)) => {
-                self.sinks.retain(|other, open| *other == sink || open.peer != peer);
-                self.sinks.insert(sink, OpenSink { peer, member, kind, port: port.0 });
-                Ok(sink)
-            }
-            Ok(_) => Err(ErrorCode::Internal.into()),
-            Err(refusal) => Err(refusal),
-        };
-        let sink = opened.as_ref().ok().copied();
-        answer.give(opened.map(|_| self.opened()));
-        if let (Some(sink), Some(size)) = (sink, self.session.transfer().size())
-            && let Some(open) = self.sinks.get(&sink)
-        {
-            open.port.end(size, self.session.transfer().digest());
-        }
-        self.carry_out();
-    }
-
-    fn opened(&self) -> SinkOpened {
-        let transfer = self.session.transfer();
-        SinkOpened {
-            transfer: transfer.id().clone(),
-            name: self.file.name.clone(),
-            size: transfer.size(),
-            media_type: self.file.media_type.clone(),
-            state: transfer.state(),
-            digest: transfer.digest(),
-        }
-    }
-
-    fn accept(&mut self, member: MemberId, token: Secret, answer: Answer<(Secret, Arc<File>)>) {
-        let now = self.hub.clock().now();
-        let outcome = match self.session.handle(now, Input::Accept { member, token }) {
-            Ok(Reply::Accepted(token)) => {
-                self.hub.know_token(&token, self.session.transfer().id());
-                self.tokens.push(token.clone());
-                let size = self.session.transfer().size();
-                Ok((token, Arc::new(File { size, ..self.file.as_ref().clone() })))
-            }
-            Ok(_) => Err(ErrorCode::Internal.into()),
-            Err(refusal) => Err(refusal),
-        };
-        answer.give(outcome);
-        self.carry_out();
-    }
-
-    fn from_source(&mut self, peer: PeerId, input: Input) -> Outcome<Reply> {
-        match self.source {
-            Some((source, _)) if source == peer => self.give(input),
-            _ if self.session.transfer().state().is_final() => Err(ErrorCode::TransferClosed.into()),
-            _ => Err(ErrorCode::NotAllowed.into()),
-        }
-    }
-
-    fn from_sink(&mut self, peer: PeerId, input: impl FnOnce(SinkId) -> Input) -> Outcome<Reply> {
-        match self.sinks.iter().find(|(_, open)| open.peer == peer) {
-            Some((sink, _)) => {
-                let sink = *sink;
-                self.give(input(sink))
-            }
-            None if self.session.transfer().state().is_final() => Err(ErrorCode::TransferClosed.into()),
-            None => Err(ErrorCode::NotAllowed.into()),
-        }
-    }
-
-    fn lose(&mut self, peer: PeerId) {
-        if self.source.as_ref().is_some_and(|(source, _)| *source == peer) {
-            self.source = None;
-            let _ = self.give(Input::SourceLost);
-        }
-        let lost = self.sinks.iter().find(|(_, open)| open.peer == peer).map(|(sink, _)| *sink);
-        if let Some(sink) = lost {
-            self.sinks.remove(&sink);
-            let _ = self.give(Input::SinkLost(sink));
-        }
-    }
-
     /// Does what the session decided, until it rests.
-    fn carry_out(&mut self) {
+    pub(super) fn carry_out(&mut self) {
         while let Some(output) = self.session.poll_output() {
             match output {
                 Output::Pull { lane, from, limit } => {

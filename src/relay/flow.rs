@@ -49,6 +49,7 @@ impl Relay {
         let mut index = 0;
         while index < self.lanes.len() {
             self.watch_stragglers(now, index);
+            self.skip_ahead(index);
             self.trim(now, index);
             self.grant(now, index);
             index += 1;
@@ -96,7 +97,7 @@ impl Relay {
         let keeps = lane.keeps_until.is_some_and(|until| now < until);
         if !keeps || !self.budget.is_relaxed() || span > share / 2 {
             lane.keeps_until = None;
-            lane.discard_before(riders.slowest);
+            lane.window.discard_before(riders.slowest);
         }
     }
 
@@ -116,7 +117,7 @@ impl Relay {
         // What is kept for late ones counts; the rest of a chunk that the slowest holds in part does not,
         // or one that acknowledges seldom would wait for ever.
         let room = if lane.keeps_until.is_some() { start + share.max(reach) } else { u64::MAX };
-        let want = goal.min(riders.slowest.max(start) + reach).min(room);
+        let want = goal.min(riders.slowest.clamp(start, end) + reach).min(room);
         if want <= lane.granted {
             let all_sent = riders.least_sent >= end && lane.granted == end && goal > end;
             lane.exhausted_since = all_sent.then(|| lane.exhausted_since.unwrap_or(now));
@@ -142,12 +143,15 @@ impl Relay {
         self.outputs.push_back(Output::Pull { lane: number, from, limit });
     }
 
-    /// The reach doubles while the source runs out of credit and the sinks keep up. `len` bytes come.
+    /// The reach doubles while the source runs out of credit and the sinks keep up. `len` bytes come. A
+    /// source whose chunks are a quarter of its credit never quite runs out: what is left counts as nothing
+    /// when it is less than four of the smallest chunks.
     pub(super) fn grow_reach(&mut self, index: usize, len: u64) {
         let share = self.share();
         let lane = &mut self.lanes[index];
         let Some(riders) = Riders::of(lane, &self.sinks) else { return };
-        let runs_out = lane.window.end() + len == lane.granted;
+        let left = lane.granted.saturating_sub(lane.window.end() + len);
+        let runs_out = left < self.options.floor.min(lane.reach(share) / 4);
         let keep_up = lane.window.end().saturating_sub(riders.slowest) <= lane.reach(share) / 2;
         if runs_out && keep_up {
             lane.grow(share);

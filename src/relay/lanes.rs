@@ -78,7 +78,7 @@ impl Relay {
     fn new_lane(&mut self, now: Moment, window: Window) -> LaneKey {
         let key = LaneKey(self.next_key);
         self.next_key += 1;
-        self.lanes.push(Lane::new(key, now, window, &self.options, self.budget.clone()));
+        self.lanes.push(Lane::new(key, now, window, &self.options, &self.budget));
         key
     }
 
@@ -136,12 +136,27 @@ impl Relay {
             let least = stragglers().map(|sink| sink.next).min().unwrap_or(from);
             let to = self.share_slowest_lane(least);
             self.move_sinks(is_straggler, to);
+        } else {
+            for sink in self.sinks.iter_mut().filter(|sink| is_straggler(sink) && sink.from < sink.next) {
+                sink.condition = Condition::Stuck;
+                sink.lane = None;
+            }
         }
     }
 
     fn move_sinks(&mut self, which: impl Fn(&Sink) -> bool, to: LaneKey) {
         for sink in self.sinks.iter_mut().filter(|sink| which(sink)) {
             sink.lane = Some(to);
+        }
+    }
+
+    /// A lane whose sinks were all sent what it would bring next goes on where they need it.
+    pub(super) fn skip_ahead(&mut self, index: usize) {
+        let lane = &self.lanes[index];
+        let Some(riders) = Riders::of(lane, &self.sinks) else { return };
+        if self.source == Source::Seekable && riders.least_sent > lane.window.end() {
+            self.stop(index);
+            self.lanes[index].restart(riders.least_sent);
         }
     }
 
@@ -156,7 +171,7 @@ impl Relay {
             let riders = Riders::of(behind, &self.sinks)?;
             let ahead = self.lanes.iter().find(|ahead| {
                 ahead.key != behind.key
-                    && ahead.window.start() <= riders.slowest
+                    && ahead.window.covers(riders.slowest)
                     && behind.window.end() <= ahead.window.end()
                     && ahead.window.end() - riders.slowest <= ahead.reach(share) / 2
                     && Riders::of(ahead, &self.sinks).is_some()

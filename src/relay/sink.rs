@@ -32,6 +32,9 @@ pub(super) enum Condition {
     Flowing,
     /// Its queue was full; it goes on when there is room.
     Busy,
+    /// It acknowledged nothing for too long while others waited and no lane was free: it has lost its place
+    /// until it asks again.
+    Stuck,
     /// It opened and has not asked yet.
     Silent,
     /// Its link is lost since then; a source that cannot go back keeps its place for a while.

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::protocol::rooms::{OfferedDrop, OfferedTransfer, Status};
-use crate::protocol::{DropId, MemberId, TransferId, TransferState};
+use crate::protocol::{DropId, Envelope, MemberId, TransferId, TransferState};
+
+/// Statuses that a newcomer is told at once, at most: far fewer than a link has room for.
+const CATCH_UP: usize = 256;
 
 /// The drops, oldest first.
 #[derive(Debug, Default)]
@@ -13,6 +16,8 @@ use crate::protocol::{DropId, MemberId, TransferId, TransferState};
 pub(super) struct Drops {
     entries: VecDeque<Entry>,
     of_transfer: BTreeMap<TransferId, DropId>,
+    /// How those stand that people wait for, for whoever comes late.
+    moving: BTreeMap<TransferId, Arc<Envelope<Status>>>,
 }
 
 /// One drop.
@@ -101,20 +106,34 @@ impl Drops {
         self.entries.push_back(entry);
     }
 
+    /// How the transfers stand that people wait for and this member may see, at most [`CATCH_UP`].
+    pub(super) fn moving(&self, member: &MemberId) -> Vec<Arc<Envelope<Status>>> {
+        let visible = self.moving.iter().filter(|(transfer, _)| self.of(transfer, member).is_some());
+        visible.take(CATCH_UP).map(|(_, status)| status.clone()).collect()
+    }
+
     /// Brings the snapshot up to date. The drop, if it is known.
-    pub(super) fn update(&mut self, status: &Status) -> Option<&Entry> {
-        let drop = self.of_transfer.get(&status.transfer)?;
-        let entry = self.entries.iter_mut().find(|entry| entry.shown.drop == *drop)?;
+    pub(super) fn update(&mut self, told: &Arc<Envelope<Status>>) -> Option<&Entry> {
+        let status = &told.data;
+        let of = self.of_transfer.get(&status.transfer)?;
+        let entry = self.entries.iter_mut().find(|entry| entry.shown.drop == *of)?;
         let is_it = |transfer: &&mut OfferedTransfer| transfer.transfer == status.transfer;
         let transfer = entry.shown.transfers.iter_mut().find(is_it)?;
         transfer.state = status.state;
         transfer.size = status.size.or(transfer.size);
+        match status.state {
+            TransferState::Active | TransferState::Paused | TransferState::Suspended => {
+                self.moving.insert(status.transfer.clone(), told.clone());
+            }
+            _ => drop(self.moving.remove(&status.transfer)),
+        }
         Some(entry)
     }
 
     /// Forgets a transfer, and its drop with the last one. Whether it was known.
     pub(super) fn forget_transfer(&mut self, transfer: &TransferId) -> bool {
         let Some(drop) = self.of_transfer.remove(transfer) else { return false };
+        self.moving.remove(transfer);
         if let Some(entry) = self.entries.iter_mut().find(|entry| entry.shown.drop == drop) {
             entry.shown.transfers.retain(|known| known.transfer != *transfer);
         }
@@ -135,6 +154,7 @@ impl Drops {
         let transfers = self.entries.remove(at).map(|entry| entry.transfers()).unwrap_or_default();
         for transfer in &transfers {
             self.of_transfer.remove(transfer);
+            self.moving.remove(transfer);
         }
         transfers
     }
@@ -142,6 +162,7 @@ impl Drops {
     /// Forgets all. The transfers that were not gone.
     pub(super) fn clear(&mut self) -> Vec<TransferId> {
         self.entries.clear();
+        self.moving.clear();
         std::mem::take(&mut self.of_transfer).into_keys().collect()
     }
 }

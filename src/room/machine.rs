@@ -147,6 +147,9 @@ impl Room {
         if news {
             self.tell(self.members.links_but(peer), Event::Joined(self.present(identity.shown())));
         }
+        for status in self.drops.moving(&identity.id) {
+            self.tell(vec![peer], Event::Status(status));
+        }
         Ok(Reply::Joined(Box::new(self.snapshot(identity))))
     }
 
@@ -249,9 +252,10 @@ impl Room {
     }
 
     fn status(&mut self, status: Status) -> Result<Reply, Refusal> {
+        let status = Arc::new(envelope(status));
         let entry = self.drops.update(&status).ok_or(ErrorCode::TransferNotFound)?;
         let audience = self.members.links_of(|member| entry.is_visible_to(member));
-        self.tell(audience, Event::Status(Arc::new(envelope(status))));
+        self.tell(audience, Event::Status(status));
         Ok(Reply::Done)
     }
 

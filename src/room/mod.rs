@@ -67,7 +67,8 @@ pub struct Fresh {
 /// `room_not_found` ([`Input::Pick`] and [`Input::Steer`]: as if there were no such drop or transfer).
 #[derive(Debug)]
 pub enum Input {
-    /// `room:join`, answered with [`Reply::Joined`]. A known key is the same member; a key of the form of
+    /// `room:join`, answered with [`Reply::Joined`]; after it, the newcomer is told how the transfers stand
+    /// that move or wait. A known key is the same member; a key of the form of
     /// a secret that is not known becomes the newcomer's; any other is ignored and [`Fresh::key`] is used.
     /// On a link that has joined already: the same member, and a fresh snapshot. The first member's
     /// passphrase becomes the room's; whoever brings no known key must bring the same (`not_allowed`),

@@ -203,9 +203,12 @@ impl Rig {
     /// Lets time pass, and ticks when it is due.
     fn wait(&mut self, time: Duration) {
         let end = self.now + time;
+        let mut ticks = 0;
         while let Some(due) = self.room.poll_timeout()
             && due <= end
         {
+            ticks += 1;
+            assert!(ticks < 9, "ticks that lead nowhere");
             self.now = self.now.max(due);
             let _ = self.ok(Input::Tick);
         }
@@ -269,6 +272,21 @@ fn a_newcomer_sees_all_and_is_seen_by_all() {
     assert_eq!(rig.told(), [(1, "room:joined", "guest".into())]);
     assert_eq!(rig.room.member(PeerId(2)), Some(&who("ben")));
     assert_eq!(rig.room.member(PeerId(3)), None);
+}
+
+#[test]
+fn whoever_comes_late_is_told_how_the_moving_transfers_stand_and_no_others() {
+    let mut rig = two();
+    let (open, _) = rig.offer(1, 2, None);
+    let (secret, _) = rig.offer(1, 1, Some(&["ben"]));
+    let moving = open.transfers[0].transfer.clone();
+    rig.stands(&moving, TransferState::Active);
+    rig.stands(&open.transfers[1].transfer, TransferState::Complete);
+    rig.stands(&secret.transfers[0].transfer, TransferState::Active);
+    rig.told();
+    let _ = rig.ok(rig.joining(3, "cem", join(Some("cem"), None)));
+    let told: Vec<Told> = rig.told().into_iter().filter(|told| told.0 == 3).collect();
+    assert_eq!(told, [(3, "transfer:status", moving.to_string())]);
 }
 
 #[test]

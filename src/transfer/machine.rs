@@ -9,8 +9,9 @@ use super::receivers::Receivers;
 use super::source::Supply;
 use super::state::{Final, Life, Motion, Seen};
 use super::{Input, Options, Output, Reply, Source};
-use crate::protocol::Party;
-use crate::protocol::{Digest, ErrorCode, MemberId, Moment, Refusal, Secret, TransferId, TransferState};
+use crate::protocol::{
+    Digest, ErrorCode, MemberId, Moment, Party, Refusal, Secret, TransferId, TransferState,
+};
 
 /// One transfer. Its holder is whoever drives it; it acts on nothing by itself.
 #[derive(Debug)]
@@ -69,6 +70,9 @@ impl Transfer {
     pub fn handle(&mut self, now: Moment, input: Input) -> Result<Reply, Refusal> {
         if self.is_mere_motion(&input) {
             self.stir(now);
+            return Ok(Reply::Done);
+        }
+        if self.is_old_news(&input) {
             return Ok(Reply::Done);
         }
         let first = self.outputs.len();

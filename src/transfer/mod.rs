@@ -82,7 +82,7 @@ pub enum Input {
     SourceFailed,
     /// The relay no longer holds the first bytes of a [`Source::Once`]: whoever has not accepted by now is
     /// too late (`transfer_closed`), and if nobody is left who is owed or has all, it fails with that. Of
-    /// a [`Source::Seekable`] it means nothing.
+    /// a [`Source::Seekable`] it means nothing. Cheap to repeat.
     StartPassed,
 
     /// `transfer:accept`, by a member of the drop's audience (the room knows; one that was not there at

@@ -5,7 +5,6 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::protocol::Party;
 use crate::protocol::{Moment, ReceiverState, TransferId};
 
 fn member() -> impl Strategy<Value = MemberId> {

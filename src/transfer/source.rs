@@ -77,8 +77,13 @@ impl Supply {
         self.link = Link::Failed;
     }
 
+    /// Whether there is a start that may pass.
+    pub(super) fn holds_start(&self) -> bool {
+        self.reach == Reach::Start
+    }
+
     pub(super) fn pass_start(&mut self) {
-        if self.reach == Reach::Start {
+        if self.holds_start() {
             self.reach = Reach::Rest;
         }
     }

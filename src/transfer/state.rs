@@ -108,6 +108,11 @@ impl Transfer {
         self.receivers.get(member).is_some_and(Receiver::is_owed)
     }
 
+    /// Whether this member said yes and that still stands, whether or not it has all of it.
+    pub fn has_accepted(&self, member: &MemberId) -> bool {
+        self.receivers.get(member).is_some_and(Receiver::has_accepted)
+    }
+
     /// Whether the source may be asked for bytes: it has not ended and its sender does not wish to wait.
     pub fn may_send(&self) -> bool {
         self.life == Life::Open && self.wish == Wish::Flow
@@ -164,6 +169,11 @@ impl Transfer {
             Input::Received { member } => !self.receivers.get(member).is_some_and(Receiver::is_about_to_flow),
             _ => false,
         }
+    }
+
+    /// Whether `input` was known already, although it is said again and again.
+    pub(super) fn is_old_news(&self, input: &Input) -> bool {
+        self.life == Life::Open && *input == Input::StartPassed && !self.supply.holds_start()
     }
 
     /// Something moved, or came back: where it is due, it is due anew.

@@ -29,7 +29,7 @@ test("only what makes sense can be pressed by a receiver", () => {
   expect(actions("receiving", "active", "paused")).toEqual(["resume", "cancel"]);
   expect(actions("receiving", "paused", "receiving")).toEqual(["cancel"]);
   expect(actions("rejected", "offered", "rejected")).toEqual(["accept", "download"]);
-  expect(actions("complete", "complete", "complete")).toEqual([]);
+  expect(actions("complete", "complete", "complete")).toEqual(["accept", "download"]);
 });
 
 test("only what makes sense can be pressed by a sender", () => {

@@ -159,9 +159,7 @@ export class Consumer implements Party {
 
   #tick(): void {
     if (this.#stage.name !== "receiving") return;
-    const now = performance.now();
-    if (this.#excused) this.#lane?.excuse(now);
-    else this.#pull(this.#lane?.tick(now));
+    this.#pull(this.#lane?.tick(performance.now(), !this.#excused));
   }
 
   #pull(pull: LanePull | undefined): void {

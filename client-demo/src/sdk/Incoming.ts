@@ -12,7 +12,8 @@ import { type Progress, Transfer } from "./Transfer";
  * - `receiving`: bytes go into the sink, when they come: see `state` and `paused` for why they may not.
  * - `browser`: the browser downloads it by itself.
  * - `complete`: all of it is here (`file()`), and the server knows.
- * - `rejected`, `cancelled`, `failed`: over; as long as the transfer is not `final` it may be accepted again.
+ * - `rejected`, `cancelled`, `failed`: over; as long as the transfer is not `final` it may be
+ *   accepted again, and so may what was complete and is not kept.
  */
 export type IncomingStage =
   | "offered"
@@ -48,6 +49,7 @@ export class Incoming extends Transfer {
 
   /** Whether it may be accepted now. */
   get acceptable(): boolean {
+    if (this.stage === "complete") return !this.final && !this.kept;
     return !this.final && ["offered", "rejected", "cancelled", "failed"].includes(this.stage);
   }
 

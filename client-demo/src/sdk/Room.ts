@@ -192,8 +192,10 @@ export class Room {
     if (!receiving) throw new RoomdropError("disconnected", "The room is not joined yet.");
     const choice = sink ?? this.parts.sink;
     const all = incomingOf(what);
-    const open = all.filter((incoming) => incoming.acceptable);
-    if (what instanceof Drop && all.every((incoming) => incoming.stage === "offered")) {
+    const open = all.filter(
+      (incoming) => incoming.acceptable && (what instanceof Incoming || incoming.stage === "offered"),
+    );
+    if (what instanceof Drop && open.length === all.length) {
       await receiving.acceptDrop(what.id, open, choice);
     } else {
       for (const incoming of open) await receiving.accept(incoming, choice);

@@ -82,7 +82,8 @@ test("silence with credit brings a new, higher lane", () => {
 
 test("silence is excused while someone pauses", () => {
   const { lane } = opened();
-  lane.excuse(PATIENCE);
+  expect(lane.tick(PATIENCE, false)).toBeUndefined();
+  lane.again(PATIENCE);
   expect(lane.tick(PATIENCE + 1)).toBeUndefined();
 });
 

@@ -126,20 +126,15 @@ export class SinkLane {
   }
 
   /**
-   * To be called about every 100 ms while bytes are due: the acknowledgement that is owed after a quiet
-   * moment, or a new lane when this one has gone silent.
+   * To be called about every 100 ms: the acknowledgement that is owed after a quiet moment, or a new lane
+   * when this one has gone silent. While no bytes are `due`, because somebody paused, silence is excused.
    */
-  tick(now: number): LanePull | undefined {
+  tick(now: number, due = true): LanePull | undefined {
     const phase = this.#phase;
     if (phase.name !== "open") return undefined;
     const quiet = now - phase.heardAt;
     if (quiet >= ACKNOWLEDGE_QUIET && this.#held > phase.pulledFrom && !this.whole) return this.again(now);
-    return quiet >= PATIENCE && this.#received < phase.limit ? this.start(now) : undefined;
-  }
-
-  /** No bytes are due for now (somebody paused): silence is not held against the lane. */
-  excuse(now: number): void {
-    if (this.#phase.name === "open") this.#phase.heardAt = now;
+    return due && quiet >= PATIENCE && this.#received < phase.limit ? this.start(now) : undefined;
   }
 
   #pull(lane: number): LanePull {

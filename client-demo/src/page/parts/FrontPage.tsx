@@ -81,7 +81,8 @@ function EnterRoom() {
         />
       </label>
       <p id="code-help" class={wrong.value ? "bad" : "quiet"} role={wrong.value ? "alert" : undefined}>
-        {wrong.value ? "That can't be a room: " : ""}up to 64 letters, digits, hyphens and underscores.
+        {wrong.value ? "That can't be a room: it is up" : "Up"} to 64 letters, digits, hyphens and
+        underscores.
       </p>
       <button class="button" type="submit" data-testid="enter-room">
         Enter

@@ -22,6 +22,7 @@ import {
   sweepOpfs,
 } from "../../sdk";
 import { randomName } from "../roomId";
+import { remember, remembered } from "./remember";
 import { type Action, type DropView, dropView } from "./views";
 
 export type Route = { page: "front" } | { page: "room"; room: string };
@@ -53,7 +54,7 @@ const MEMORY_LIMIT = 256 * 1000 * 1000;
 const PROBLEMS_SHOWN = 4;
 /** Milliseconds for which the address of a saved file lives. */
 const SAVE_TIME = 600_000;
-const NAME_KEY = "roomdrop|name";
+const NAME = "name";
 
 let connection: Connection | undefined;
 let room: Room | undefined;
@@ -66,7 +67,8 @@ const onTheWay = new Set<string>();
 
 /** Reads the address and follows it from now on. */
 export function begin(): void {
-  myName.value = localStorage.getItem(NAME_KEY) ?? randomName();
+  myName.value = remembered("browser", NAME) ?? remembered("tab", NAME) ?? randomName();
+  remember("tab", NAME, myName.value);
   window.addEventListener("popstate", follow);
   void sweepOpfs(SWEEP_AGE).catch(() => undefined);
   setInterval(refresh, 1000); // speeds sink while nothing comes
@@ -75,7 +77,7 @@ export function begin(): void {
 
 /** Goes to a room's page. */
 export function goToRoom(id: string, passphrase = ""): void {
-  if (passphrase) sessionStorage.setItem(passKey(id), passphrase);
+  if (passphrase) remember("tab", passphraseOf(id), passphrase);
   history.pushState(null, "", `/rooms/${encodeURIComponent(id)}`);
   follow();
 }
@@ -93,14 +95,14 @@ export async function leave(): Promise<void> {
 export function rename(name: string): void {
   const given = name.trim().slice(0, 64) || randomName();
   myName.value = given;
-  localStorage.setItem(NAME_KEY, given);
+  remember("browser", NAME, given);
   room?.enter({ name: given });
 }
 
 /** Tries a passphrase after the room was not let into. */
 export function tryPassphrase(passphrase: string): void {
   if (!room) return;
-  sessionStorage.setItem(passKey(room.id), passphrase);
+  remember("tab", passphraseOf(room.id), passphrase);
   room.enter({ passphrase });
 }
 
@@ -166,7 +168,7 @@ function follow(): void {
 
 function enter(id: string): Room {
   connection ??= connect(location.origin);
-  const passphrase = sessionStorage.getItem(passKey(id));
+  const passphrase = remembered("tab", passphraseOf(id));
   const entered = connection.room(id, { name: myName.value, ...(passphrase ? { passphrase } : {}) });
   const soon = () => {
     refreshing ??= setTimeout(refresh, REFRESH);
@@ -295,6 +297,6 @@ function refresh(): void {
   drops.value = (room?.drops ?? []).map((drop) => dropView(drop, nameOf)).reverse();
 }
 
-function passKey(id: string): string {
-  return `roomdrop|passphrase|${id}`;
+function passphraseOf(id: string): string {
+  return `passphrase|${id}`;
 }

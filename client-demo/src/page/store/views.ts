@@ -174,7 +174,8 @@ function incomingActions(incoming: Incoming): Action[] {
       if (incoming.paused) return ["resume", "cancel"];
       return incoming.state === "paused" ? ["cancel"] : ["pause", "cancel"];
     case "complete":
-      return incoming.kept ? ["save", "forget"] : [];
+      if (incoming.kept) return ["save", "forget"];
+      return incoming.acceptable ? ["accept", "download"] : [];
     case "rejected":
     case "cancelled":
     case "failed":

@@ -1,196 +1,13 @@
-//! One transfer in motion: its life ([`Transfer`]) and its bytes ([`Relay`]) joined into one machine, so
-//! that the task around it has nothing to decide and the simulator can drive the very thing that runs.
-//! It knows no clock, socket or runtime; it composes what people are shown from both halves.
+//! The machine: each input to the half it concerns, what one half decides carried over to the other.
 
 use std::collections::{HashMap, VecDeque};
-use std::time::Duration;
 
-use bytes::Bytes;
-
-use crate::protocol::Party;
-use crate::protocol::rooms::{Receiver, Status};
-use crate::protocol::{Digest, ErrorCode, MemberId, Moment, ReceiverState, Refusal, Secret, TransferState};
+use super::status::{PROGRESS, Told};
+use super::{Input, Output, Reply, SinkKind};
+use crate::protocol::Digest;
+use crate::protocol::{ErrorCode, MemberId, Moment, ReceiverState, Refusal, TransferState};
 use crate::relay::{self, Meter, Relay, SinkId};
 use crate::transfer::{self, Transfer};
-
-/// The least time between two statuses that only say how far it is (the protocol's).
-pub const PROGRESS: Duration = Duration::from_millis(500);
-
-/// How a member takes the bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SinkKind {
-    /// Over its link; a member has one, and a newer one takes its place.
-    Link,
-    /// As an HTTP download; several at once, each of a stretch of its own.
-    Download {
-        /// The first byte of the stretch.
-        from: u64,
-    },
-}
-
-/// What happened.
-#[derive(Debug)]
-pub enum Input {
-    /// A source opened; one that was is replaced.
-    SourceOpened,
-    /// The source's link is lost.
-    SourceLost,
-    /// `source:end`.
-    SourceEnd {
-        /// The final size.
-        size: Option<u64>,
-        /// The whole file's digest.
-        digest: Option<Digest>,
-    },
-    /// `source:fail`.
-    SourceFailed,
-    /// The source sent bytes.
-    Chunk {
-        /// On this lane.
-        lane: u64,
-        /// Where the first lies.
-        offset: u64,
-        /// All of them.
-        bytes: Bytes,
-        /// Their digest.
-        digest: Option<Digest>,
-    },
-    /// A member accepts; the fresh token is its own unless it has one.
-    Accept {
-        /// Who.
-        member: MemberId,
-        /// A fresh token.
-        token: Secret,
-    },
-    /// A member says no.
-    Reject {
-        /// Who.
-        member: MemberId,
-    },
-    /// Someone wishes to wait,
-    Pause(Party),
-    /// to go on,
-    Resume(Party),
-    /// to end.
-    Cancel(Party),
-    /// A member opens a sink.
-    OpenSink {
-        /// Whose.
-        member: MemberId,
-        /// Which way.
-        kind: SinkKind,
-    },
-    /// A sink asks, and acknowledges.
-    Pull {
-        /// Which.
-        sink: SinkId,
-        /// Its own number of the lane.
-        lane: u64,
-        /// It holds everything before this.
-        from: u64,
-        /// It may be sent up to, not including, this.
-        limit: u64,
-    },
-    /// There was no room for the chunk at `offset`.
-    SinkBusy {
-        /// Which.
-        sink: SinkId,
-        /// What was not sent.
-        offset: u64,
-    },
-    /// There may be room again.
-    SinkReady(SinkId),
-    /// A sink's link is lost, or its download ended before its end.
-    SinkLost(SinkId),
-    /// A download took the last byte of its stretch.
-    DownloadEnded(SinkId),
-    /// `sink:done`.
-    SinkDone {
-        /// Which.
-        sink: SinkId,
-        /// The digest of what was received.
-        digest: Option<Digest>,
-    },
-    /// The room forgot it.
-    Forget,
-    /// The time of [`Session::poll_timeout`] has come.
-    Tick,
-}
-
-/// The answer to what was taken.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Reply {
-    /// Nothing more to say.
-    Done,
-    /// The member's sink token.
-    Accepted(Secret),
-    /// The sink's number.
-    Opened(SinkId),
-    /// It was taken, and the receiver has failed.
-    Failed(ErrorCode),
-}
-
-/// What must happen.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Output {
-    /// Ask the source.
-    Pull {
-        /// The lane.
-        lane: u64,
-        /// Start, or acknowledgement.
-        from: u64,
-        /// How far it may send.
-        limit: u64,
-    },
-    /// Ask the source for no more on a lane.
-    Stop {
-        /// The lane.
-        lane: u64,
-    },
-    /// Send bytes to a sink. If there is no room, say [`Input::SinkBusy`] before going on.
-    Chunk {
-        /// To which.
-        sink: SinkId,
-        /// The sink's own number of its lane.
-        lane: u64,
-        /// Where the first lies.
-        offset: u64,
-        /// The bytes.
-        bytes: Bytes,
-        /// Their digest.
-        digest: Option<Digest>,
-    },
-    /// A sink safely holds everything before `from`: what was in flight to it is less.
-    Acked {
-        /// Which.
-        sink: SinkId,
-        /// Everything before.
-        from: u64,
-    },
-    /// Tell every sink the size and the digest.
-    End {
-        /// Bytes, all in all.
-        size: u64,
-        /// The whole file's digest.
-        digest: Option<Digest>,
-    },
-    /// Tell the room and the parties how it stands.
-    Status(Box<Status>),
-    /// End a sink.
-    CloseSink {
-        /// Which.
-        sink: SinkId,
-        /// Why.
-        error: ErrorCode,
-    },
-    /// It is over: end the source and every sink.
-    Ended {
-        /// Why.
-        error: ErrorCode,
-    },
-    /// Forget it.
-    Gone,
-}
 
 /// An open sink.
 #[derive(Debug)]
@@ -203,23 +20,14 @@ struct Seat {
 /// The machine. See the module.
 #[derive(Debug)]
 pub struct Session {
-    transfer: Transfer,
-    relay: Relay,
+    pub(super) transfer: Transfer,
+    pub(super) relay: Relay,
     seats: Vec<Seat>,
-    held: HashMap<MemberId, u64>,
-    meter: Meter,
-    told: Told,
+    pub(super) held: HashMap<MemberId, u64>,
+    pub(super) meter: Meter,
+    pub(super) told: Told,
     next_sink: u64,
-    outputs: VecDeque<Output>,
-}
-
-/// Whether people know how far it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Told {
-    /// They do, since then.
-    Since(Moment),
-    /// Bytes moved since they were told, then.
-    Behind(Moment),
+    pub(super) outputs: VecDeque<Output>,
 }
 
 impl Session {
@@ -278,7 +86,8 @@ impl Session {
                 self.relay.handle(now, relay::Input::SourceUp)?;
             }
             Input::SourceLost => {
-                let ended = self.relay.has_all();
+                // Of a source that gave nothing yet, nothing is lost: it may come back and begin.
+                let ended = self.relay.has_all() || self.relay.sent() == 0;
                 self.relay.handle(now, relay::Input::SourceDown)?;
                 self.tell(now, transfer::Input::SourceLost { ended })?;
             }
@@ -522,50 +331,5 @@ impl Session {
 
     fn state_of(&self, member: &MemberId) -> Option<ReceiverState> {
         self.transfer.receivers().find(|(who, _)| *who == member).map(|(_, state)| state)
-    }
-
-    fn note_movement(&mut self) {
-        if let Told::Since(since) = self.told {
-            self.told = Told::Behind(since);
-        }
-    }
-
-    fn push_status(&mut self, now: Moment) {
-        let status = self.status(now);
-        self.told = Told::Since(now);
-        self.outputs.retain(|output| !matches!(output, Output::Status(_)));
-        self.outputs.push_back(Output::Status(Box::new(status)));
-    }
-
-    /// How it stands, for people.
-    fn status(&mut self, now: Moment) -> Status {
-        let size = self.transfer.size();
-        let held = |member: &MemberId, state| match (state, size) {
-            (ReceiverState::Complete, Some(size)) => size,
-            _ => self.held.get(member).copied().unwrap_or(0),
-        };
-        let receivers: Vec<Receiver> = self
-            .transfer
-            .receivers()
-            .map(|(member, state)| Receiver { member: member.clone(), state, received: held(member, state) })
-            .collect();
-        let fastest = receivers.iter().map(|receiver| receiver.received).max().unwrap_or(0);
-        let owed = receivers.iter().filter(|receiver| receiver.state.is_owed());
-        let least = owed.map(|receiver| receiver.received).min();
-        self.meter.read(now, fastest);
-        let flows = self.transfer.state() == TransferState::Active;
-        Status {
-            transfer: self.transfer.id().clone(),
-            state: self.transfer.state(),
-            size,
-            sent: self.relay.sent(),
-            receivers,
-            bytes_per_second: if flows { self.meter.bytes_per_second() } else { 0 },
-            eta_seconds: match (size, least) {
-                (Some(size), Some(least)) if flows => self.meter.eta_seconds(size.saturating_sub(least)),
-                _ => None,
-            },
-            error: self.transfer.error(),
-        }
     }
 }

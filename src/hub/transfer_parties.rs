@@ -1,0 +1,178 @@
+//! Who may speak to a transfer: which link is its source, which have its sinks, and what tokens open. The
+//! rest of the task lives in `transfer_task`.
+
+use std::sync::Arc;
+
+use super::File;
+use super::answer::{Answer, Outcome};
+use super::session::{Input, Reply, SinkKind};
+use super::transfer_handle::{Holder, SinkBox, SourceBox};
+use super::transfer_task::{OpenSink, Task};
+use crate::protocol::rooms::Status;
+use crate::protocol::transfers::{SinkOpened, SourceOpened};
+use crate::protocol::{Envelope, ErrorCode, MemberId, Secret, TransferState};
+use crate::relay::SinkId;
+use crate::room::{PeerId, envelope};
+
+impl Task {
+    pub(super) fn open_source(
+        &mut self,
+        peer: PeerId,
+        token: &Secret,
+        port: SourceBox,
+        answer: Answer<SourceOpened>,
+    ) {
+        if *token != self.source_token {
+            return answer.refuse(ErrorCode::NotAllowed);
+        }
+        // Its answer goes first, then what it is asked for.
+        let now = self.hub.clock().now();
+        if self.source.as_ref().is_some_and(|(before, _)| *before != peer) {
+            let _ = self.session.handle(now, Input::SourceLost);
+            self.carry_out();
+        }
+        let outcome = self.session.handle(now, Input::SourceOpened);
+        if outcome.is_ok() {
+            self.source = Some((peer, port.0));
+        }
+        answer.give(outcome.map(|_| SourceOpened {
+            transfer: self.session.transfer().id().clone(),
+            size: self.session.transfer().size(),
+            chunk: self.hub.chunk_sizes(),
+        }));
+        if let (Some(status), Some((_, source))) = (self.news(), &self.source) {
+            source.status(&status);
+        }
+        self.carry_out();
+    }
+
+    pub(super) fn open_sink(
+        &mut self,
+        peer: PeerId,
+        holder: Holder,
+        kind: SinkKind,
+        port: SinkBox,
+        answer: Answer<SinkOpened>,
+    ) {
+        let member = match holder {
+            Holder::Token(token) => self.session.transfer().member_of_token(&token).cloned(),
+            Holder::Member(member) => Some(member),
+        };
+        let Some(member) = member else {
+            return answer.refuse(ErrorCode::NotAllowed);
+        };
+        let is_download = |open: &&OpenSink| open.member == member && open.kind != SinkKind::Link;
+        let downloads = self.sinks.values().filter(is_download).count();
+        if kind != SinkKind::Link && downloads >= self.hub.options().downloads_per_token {
+            return answer.refuse(ErrorCode::RateLimited);
+        }
+        let now = self.hub.clock().now();
+        let outcome = self.session.handle(now, Input::OpenSink { member: member.clone(), kind });
+        let opened = match outcome {
+            Ok(Reply::Opened(sink)) => {
+                self.sinks.retain(|other, open| *other == sink || open.peer != peer);
+                self.sinks.insert(sink, OpenSink { peer, member, kind, port: port.0 });
+                Ok(sink)
+            }
+            Ok(_) => Err(ErrorCode::Internal.into()),
+            Err(refusal) => Err(refusal),
+        };
+        let sink = opened.as_ref().ok().copied();
+        answer.give(opened.map(|_| self.opened()));
+        let status = self.news();
+        if let Some(open) = sink.and_then(|sink| self.sinks.get(&sink)) {
+            if let Some(size) = self.session.transfer().size() {
+                open.port.end(size, self.session.transfer().digest());
+            }
+            if let Some(status) = status {
+                open.port.status(&status);
+            }
+        }
+        self.carry_out();
+    }
+
+    /// How it stands, for a party that has just come; nothing while nobody has accepted.
+    fn news(&mut self) -> Option<Arc<Envelope<Status>>> {
+        if self.session.transfer().state() == TransferState::Offered {
+            return None;
+        }
+        let now = self.hub.clock().now();
+        Some(Arc::new(envelope(self.session.describe(now))))
+    }
+
+    pub(super) fn opened(&self) -> SinkOpened {
+        let transfer = self.session.transfer();
+        SinkOpened {
+            transfer: transfer.id().clone(),
+            name: self.file.name.clone(),
+            size: transfer.size(),
+            media_type: self.file.media_type.clone(),
+            state: transfer.state(),
+            digest: transfer.digest(),
+        }
+    }
+
+    pub(super) fn accept(&mut self, member: MemberId, token: Secret, answer: Answer<(Secret, Arc<File>)>) {
+        let now = self.hub.clock().now();
+        let outcome = match self.session.handle(now, Input::Accept { member, token }) {
+            Ok(Reply::Accepted(token)) => {
+                self.hub.know_token(&token, self.session.transfer().id());
+                self.tokens.push(token.clone());
+                Ok((token, self.file_now()))
+            }
+            Ok(_) => Err(ErrorCode::Internal.into()),
+            Err(refusal) => Err(refusal),
+        };
+        answer.give(outcome);
+        self.carry_out();
+    }
+
+    /// What this member may have from the first byte on.
+    pub(super) fn claim(&self, member: &MemberId) -> Outcome<Arc<File>> {
+        let transfer = self.session.transfer();
+        if transfer.state().is_final() || !self.session.can_begin() {
+            return Err(ErrorCode::TransferClosed.into());
+        }
+        if !transfer.has_accepted(member) {
+            return Err(ErrorCode::NotAllowed.into());
+        }
+        Ok(self.file_now())
+    }
+
+    /// The file, with its size if that came to be known.
+    fn file_now(&self) -> Arc<File> {
+        let size = self.session.transfer().size();
+        Arc::new(File { size, ..self.file.as_ref().clone() })
+    }
+
+    pub(super) fn source_says(&mut self, peer: PeerId, input: Input) -> Outcome<Reply> {
+        match self.source {
+            Some((source, _)) if source == peer => self.give(input),
+            _ if self.session.transfer().state().is_final() => Err(ErrorCode::TransferClosed.into()),
+            _ => Err(ErrorCode::NotAllowed.into()),
+        }
+    }
+
+    pub(super) fn sink_says(&mut self, peer: PeerId, input: impl FnOnce(SinkId) -> Input) -> Outcome<Reply> {
+        match self.sinks.iter().find(|(_, open)| open.peer == peer) {
+            Some((sink, _)) => {
+                let sink = *sink;
+                self.give(input(sink))
+            }
+            None if self.session.transfer().state().is_final() => Err(ErrorCode::TransferClosed.into()),
+            None => Err(ErrorCode::NotAllowed.into()),
+        }
+    }
+
+    pub(super) fn lose(&mut self, peer: PeerId) {
+        if self.source.as_ref().is_some_and(|(source, _)| *source == peer) {
+            self.source = None;
+            let _ = self.give(Input::SourceLost);
+        }
+        let lost = self.sinks.iter().find(|(_, open)| open.peer == peer).map(|(sink, _)| *sink);
+        if let Some(sink) = lost {
+            self.sinks.remove(&sink);
+            let _ = self.give(Input::SinkLost(sink));
+        }
+    }
+}

@@ -1,0 +1,47 @@
+// node send.mjs http://127.0.0.1:3000 my-room holiday.mp4
+import { open } from "node:fs/promises";
+import { basename } from "node:path";
+import { io } from "socket.io-client";
+
+const [url, room, path] = process.argv.slice(2);
+const CHUNK = 256 * 1024;
+const file = await open(path);
+const { size } = await file.stat();
+const [rooms, transfers] = [io(`${url}/rooms`), io(`${url}/transfers`)];
+const lanes = new Map(); // each lane in use → the offset sent so far, as a promise
+let key, mine; // who we are in the room, and our transfer with its token: both are good after a reconnect
+
+rooms.on("connect", () => rooms.emit("room:join", { room, name: "send.mjs", key }, ({ code, msg, data }) => {
+  if (code !== 200) throw new Error(msg);
+  key = data.key;
+  if (!mine) rooms.emit("drop:offer", { room, files: [{ name: basename(path), size }] }, offered);
+  for (const drop of data.drops) drop.transfers.forEach(look); // what we missed
+}));
+function offered({ code, msg, data }) {
+  if (code !== 200) throw new Error(msg);
+  mine = data.transfers[0];
+  transfers.emit("source:open", { token: mine.token });
+}
+function look({ transfer, state }) {
+  if (transfer !== mine?.transfer || !["complete", "cancelled", "failed"].includes(state)) return;
+  console.log(`${path}: ${state}`);
+  process.exit(state === "complete" ? 0 : 1);
+}
+rooms.on("transfer:status", ({ data }) => look(data));
+transfers.on("connect", () => mine && transfers.emit("source:open", { token: mine.token }));
+transfers.on("disconnect", () => lanes.clear());
+transfers.on("stop", ({ lane }) => lanes.delete(lane));
+transfers.on("pull", ({ transfer, lane, from, limit }) => {
+  const sent = lanes.get(lane) ?? Promise.resolve(from);
+  lanes.set(lane, sent.then((offset) => send(transfer, lane, offset, limit)));
+});
+async function send(transfer, lane, offset, limit) {
+  while (offset < limit && lanes.has(lane)) {
+    const length = Math.min(CHUNK, limit - offset);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, offset);
+    if (bytesRead < length) transfers.emit("source:fail", { transfer, reason: "the file has changed" });
+    else if (lanes.has(lane)) transfers.emit("chunk", { transfer, lane, offset }, buffer);
+    offset += length;
+  }
+  return offset;
+}
