@@ -283,7 +283,7 @@ test("after a reload what was accepted goes on with its token", async () => {
   up();
   await room.joined();
   expect(incoming(room)[0]?.stage).toBe("receiving");
-  await expect.poll(() => server.of("sink:open").length).toBeGreaterThan(0);
+  await expect.poll(() => server.of("sink:open").length, { timeout: 20_000 }).toBeGreaterThan(0);
   expect(server.of("sink:open").at(-1)).toMatchObject({ token: "sink-t0", from: 0 });
 });
 

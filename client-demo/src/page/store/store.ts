@@ -23,7 +23,7 @@ import {
 } from "../../sdk";
 import { randomName } from "../roomId";
 import { remember, remembered } from "./remember";
-import { type Action, type DropView, dropView } from "./views";
+import { type Action, type DropView, dropView, type Viewer } from "./views";
 
 export type Route = { page: "front" } | { page: "room"; room: string };
 
@@ -292,9 +292,12 @@ function refresh(): void {
   members.value = room?.members ?? [];
   messages.value = room?.messages ?? [];
   for (const { id, name } of members.value) names.set(id, name);
-  const nameOf = (member: string) =>
-    member === me.value ? "You" : (names.get(member) ?? "Someone who left");
-  drops.value = (room?.drops ?? []).map((drop) => dropView(drop, nameOf)).reverse();
+  const viewer: Viewer = {
+    me: me.value,
+    online: roomState.value === "joined",
+    nameOf: (member) => names.get(member) ?? "Someone who left",
+  };
+  drops.value = (room?.drops ?? []).map((drop) => dropView(drop, viewer)).reverse();
 }
 
 function passphraseOf(id: string): string {
