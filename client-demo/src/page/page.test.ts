@@ -1,3 +1,4 @@
+// What the page makes of names, sizes and times, and the strings it shows.
 import { expect, test } from "vitest";
 import { Incoming } from "../sdk/Incoming";
 import { Outgoing } from "../sdk/Outgoing";

@@ -1,3 +1,4 @@
+// A producer against a fake link: what was asked for, and nothing else.
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { KIB, MIB } from "./ChunkSize";
 import { Producer } from "./Producer";

@@ -1,3 +1,4 @@
+// A room against a fake relay: joining, offering, accepting, coming back.
 import { expect, test } from "vitest";
 import { Drop } from "./Drop";
 import type { Asks } from "./events";
