@@ -14,7 +14,7 @@ interface Pair {
 /** What is done once so many more bytes have come down. */
 interface Plan {
   after: number;
-  act(): void;
+  act(pair: Pair): void;
 }
 
 export class TcpProxy {
@@ -66,13 +66,11 @@ export class TcpProxy {
     return this.#after(bytes, () => undefined);
   }
 
-  /** Holds what is connected once `bytes` more have come down, for good; what connects later is free. */
+  /** Holds the connection on which the last of `bytes` more comes down, for good; all others are free. */
   holdAfter(bytes: number): Promise<void> {
-    return this.#after(bytes, () => {
-      for (const pair of this.#pairs) {
-        pair.held = true;
-        pair.server.pause();
-      }
+    return this.#after(bytes, (pair) => {
+      pair.held = true;
+      pair.server.pause();
     });
   }
 
@@ -86,12 +84,12 @@ export class TcpProxy {
     await new Promise((closed) => this.#listener.close(closed));
   }
 
-  #after(bytes: number, act: () => void): Promise<void> {
+  #after(bytes: number, act: (pair: Pair) => void): Promise<void> {
     return new Promise((done) => {
       this.#plan = {
         after: this.#down + bytes,
-        act: () => {
-          act();
+        act: (pair) => {
+          act(pair);
           done();
         },
       };
@@ -119,7 +117,7 @@ export class TcpProxy {
     const plan = this.#plan;
     if (plan && this.#down >= plan.after) {
       this.#plan = undefined;
-      plan.act();
+      plan.act(pair);
     }
     const go = () => {
       if (!pair.held) server.resume();

@@ -55,6 +55,7 @@ test("a file is offered, accepted and saved with the keyboard alone", async () =
   const { ada, bo } = await here.meet();
   await ada.offer(await here.files.file("by key.txt", 100));
   await bo.transfer("by key.txt").waitFor();
+  await bo.page.bringToFront(); // keys go to the tab in front
   await bo.transfer("by key.txt").getByTestId("accept").focus();
   await bo.page.keyboard.press("Enter");
   await bo.download();

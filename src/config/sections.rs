@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ipnet::IpNet;
 use serde::Deserialize;
 
 use super::values;
@@ -20,9 +19,6 @@ pub struct Server {
     /// How long running transfers may go on after the signal to end. May be zero.
     #[serde(deserialize_with = "values::duration_or_zero")]
     pub drain_timeout: Duration,
-    /// Who is believed when it says whom it speaks for.
-    #[serde(deserialize_with = "values::networks")]
-    pub trusted_proxies: Vec<IpNet>,
 }
 
 /// `[socketio]`.

@@ -2,12 +2,11 @@
 //! it. What a value must be beside others is the business of `check`.
 
 use std::fmt::Display;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use ipnet::IpNet;
 use serde::de::{Deserialize, Deserializer, Error};
 use toml::Value;
 
@@ -84,12 +83,6 @@ pub(super) fn address<'de, D: Deserializer<'de>>(from: D) -> Result<SocketAddr, 
         .as_str()
         .and_then(|text| text.trim().parse().ok())
         .ok_or_else(|| not_a(&value, "numeric address with a port", "\"127.0.0.1:3000\""))
-}
-
-pub(super) fn networks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpNet>, D::Error> {
-    list(from, "an address or network", "\"10.0.0.1\" or \"10.0.0.0/8\"", |text| {
-        text.parse::<IpNet>().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
-    })
 }
 
 pub(super) fn origins<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {

@@ -14,7 +14,7 @@ use super::Gateway;
 use super::events::{Back, Events};
 use super::peer::{Peer, Wire};
 use super::ports::{SinkWire, SourceWire};
-use crate::hub::{Answer, Outcome, SinkBox, SinkKind, SourceBox, TransferCommand, TransferHandle};
+use crate::hub::{Answer, Holder, Outcome, SinkBox, SinkKind, SourceBox, TransferCommand, TransferHandle};
 use crate::protocol::limits::MAX_INTEGER;
 use crate::protocol::transfers::{
     Chunk, ChunkTaken, Opened, OpenedOne, Pull, SinkDone, SinkOpen, SinkOpened, SourceEnd, SourceFail,
@@ -26,9 +26,8 @@ use crate::protocol::{Code, ErrorCode, Secret, TransferId};
 /// A source that keeps to its credit comes near it only when the machine is starved.
 const INBOX: u64 = 64 << 20;
 
-/// A socket enters the namespace.
-pub(super) fn on_connect(gateway: &Gateway, socket: &SocketRef) {
-    let peer = gateway.new_peer();
+/// A socket is about to enter the namespace.
+pub(super) fn prepare(gateway: &Gateway, socket: &SocketRef, peer: Arc<Peer>) {
     on_disconnect(gateway, socket, &peer);
     let transfers = Transfers { gateway: gateway.clone(), peer: peer.clone() };
     Events::new(socket, peer, transfers)
@@ -47,6 +46,7 @@ fn on_disconnect(gateway: &Gateway, socket: &SocketRef, peer: &Arc<Peer>) {
         for (_, transfer) in peer.transfers().drain() {
             gateway.hub.lose_transfer(&transfer, peer.id);
         }
+        peer.gate.clear();
         gateway.forget_link(&socket, reason);
         ready(())
     });
@@ -101,7 +101,8 @@ impl Transfers {
         let peer = self.peer.id;
         let port = SinkBox(Box::new(SinkWire::new(wire.clone(), id.clone())));
         let answer = self.party(wire, id, transfer.clone(), answer);
-        transfer.send(TransferCommand::OpenSink { peer, token, kind: SinkKind::Link, port, answer });
+        let holder = Holder::Token(token);
+        transfer.send(TransferCommand::OpenSink { peer, holder, kind: SinkKind::Link, port, answer });
         if let Some((lane, from, limit)) = first {
             let wire = wire.clone();
             let answer = Answer::new(move |outcome: Outcome<()>| match outcome {

@@ -11,13 +11,13 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use tokio::sync::oneshot;
 
+use super::ask::ask;
 use super::disposition;
 use super::download::Download;
 use super::error::Refused;
 use super::range::{RangeAnswer, resolve};
-use crate::hub::{Answer, Hub, Outcome, SinkBox, SinkKind, TransferCommand, TransferHandle};
+use crate::hub::{Holder, Hub, TransferCommand};
 use crate::protocol::transfers::SinkOpened;
 use crate::protocol::{ErrorCode, Secret, TransferId, TransferState};
 
@@ -43,7 +43,8 @@ pub(super) async fn serve(
     let transfer =
         TransferId::new(&id).and_then(|id| hub.transfer(&id)).ok_or(ErrorCode::TransferNotFound)?;
     let token = wanted.token.as_deref().and_then(Secret::new).ok_or(ErrorCode::NotAllowed)?;
-    let file = describe(&transfer, token.clone()).await?;
+    let shown = token.clone();
+    let file = ask(|answer| transfer.send(TransferCommand::Describe { token: shown, answer })).await?;
     if file.state == TransferState::Cancelled || file.state == TransferState::Failed {
         return Err(ErrorCode::TransferClosed.into());
     }
@@ -62,37 +63,10 @@ pub(super) async fn serve(
             RangeAnswer::Part { first, last_exclusive } => (first, Some(last_exclusive)),
             RangeAnswer::Whole | RangeAnswer::Unsatisfiable => (0, file.size),
         };
-        *response.body_mut() = Body::new(open(&hub, transfer, token, from, end).await?);
+        let download = Download::open(&hub, transfer, Holder::Token(token), from, end).await?;
+        *response.body_mut() = Body::new(download);
     }
     Ok(response)
-}
-
-async fn describe(transfer: &TransferHandle, token: Secret) -> Outcome<SinkOpened> {
-    let (answer, answered) = answer();
-    transfer.send(TransferCommand::Describe { token, answer });
-    answered.await.unwrap_or(Err(ErrorCode::Overloaded.into()))
-}
-
-async fn open(
-    hub: &Hub,
-    transfer: TransferHandle,
-    token: Secret,
-    from: u64,
-    end: Option<u64>,
-) -> Outcome<Download> {
-    let peer = hub.next_peer();
-    let (answer, answered) = answer();
-    let (download, port) = Download::new(hub.clone(), peer, transfer.clone(), from, end);
-    let port = SinkBox(Box::new(port));
-    let kind = SinkKind::Download { from };
-    transfer.send(TransferCommand::OpenSink { peer, token, kind, port, answer });
-    answered.await.unwrap_or(Err(ErrorCode::Overloaded.into())).map(|_| download)
-}
-
-/// An answer that is waited for.
-fn answer<T: Send + 'static>() -> (Answer<T>, oneshot::Receiver<Outcome<T>>) {
-    let (to, from) = oneshot::channel();
-    (Answer::new(move |outcome| drop(to.send(outcome))), from)
 }
 
 /// Whether `Range` counts: there is no `If-Range`, or it names this very file (RFC 9110 §13.1.5).

@@ -11,7 +11,10 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::PollSender;
 
-use crate::hub::{Answer, Chunk, Full, Hub, SinkPort, TransferCommand, TransferHandle};
+use super::ask::ask;
+use crate::hub::{
+    Answer, Chunk, Full, Holder, Hub, Outcome, SinkBox, SinkKind, SinkPort, TransferCommand, TransferHandle,
+};
 use crate::protocol::limits::MAX_INTEGER;
 use crate::protocol::{Digest, Envelope, Refusal, rooms::Status};
 use crate::room::PeerId;
@@ -86,7 +89,7 @@ enum Word {
 
 impl Download {
     /// A download of `from..end` and the port to it. Nothing flows until the body is read.
-    pub(super) fn new(
+    fn new(
         hub: Hub,
         peer: PeerId,
         transfer: TransferHandle,
@@ -112,6 +115,25 @@ impl Download {
             word: Word::Pull,
         };
         (download, DownloadPort { chunks: chunks_in, fate: fate_in })
+    }
+
+    /// Opens a sink for `from..end` and gives its body.
+    ///
+    /// # Errors
+    /// What the transfer says, such as `rate_limited` beyond the downloads that one token may have at once.
+    pub(super) async fn open(
+        hub: &Hub,
+        transfer: TransferHandle,
+        holder: Holder,
+        from: u64,
+        end: Option<u64>,
+    ) -> Outcome<Self> {
+        let peer = hub.next_peer();
+        let (download, port) = Self::new(hub.clone(), peer, transfer.clone(), from, end);
+        let port = SinkBox(Box::new(port));
+        let kind = SinkKind::Download { from };
+        ask(|answer| transfer.send(TransferCommand::OpenSink { peer, holder, kind, port, answer })).await?;
+        Ok(download)
     }
 
     fn pull(&self) -> TransferCommand {

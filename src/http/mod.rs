@@ -1,6 +1,7 @@
 //! What is had by plain HTTP: the page, downloads, health. One mapping from an error to a response, and
 //! no rules: what may be had is decided below.
 
+mod ask;
 mod content;
 pub mod disposition;
 mod download;
@@ -8,6 +9,7 @@ mod error;
 mod origin;
 pub mod page;
 pub mod range;
+mod zip;
 
 use axum::Router;
 use axum::routing::get;
@@ -20,6 +22,7 @@ use crate::hub::Hub;
 pub fn routes(hub: Hub) -> Router {
     Router::new()
         .route("/transfers/{id}/content", get(content::serve).head(content::serve))
+        .route("/drops/{id}/content", get(zip::serve).head(zip::serve))
         .route("/healthz", get(healthz))
         .merge(page::routes())
         .fallback(error::not_found)

@@ -26,7 +26,9 @@ pub use self::clock::Clock;
 pub use self::port::{Chunk, Full, PeerPort, SinkPort, SourcePort};
 pub use self::room_handle::{Command as RoomCommand, RoomHandle};
 pub use self::session::SinkKind;
-pub use self::transfer_handle::{Command as TransferCommand, SinkBox, SourceBox, TransferHandle, Wish};
+pub use self::transfer_handle::{
+    Command as TransferCommand, Holder, SinkBox, SourceBox, TransferHandle, Wish,
+};
 
 use self::session::Session;
 use crate::protocol::rooms::{Join, Joined};
@@ -68,6 +70,8 @@ pub struct File {
     pub media_type: MediaType,
     /// Bytes, or none while not known.
     pub size: Option<u64>,
+    /// When it was last changed, in milliseconds since the Unix epoch.
+    pub modified: Option<u64>,
 }
 
 /// A transfer as its room offered it.

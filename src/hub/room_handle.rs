@@ -7,13 +7,13 @@ use tokio::sync::mpsc;
 
 use super::answer::Answer;
 use super::port::PeerPort;
-use super::transfer_handle::Wish;
+use super::transfer_handle::{TransferHandle, Wish};
 use crate::protocol::rooms::{Accepted, AcceptedDrop, Join, Joined, Offer, OfferTaken, Picked, Said, Status};
 use crate::protocol::{DropId, TransferId};
 use crate::room::PeerId;
 
 /// Commands that may wait; one more is refused with `overloaded`.
-const MAILBOX: usize = 1024;
+const MAILBOX: usize = 8192;
 
 /// What a room is told.
 pub enum Command {
@@ -95,6 +95,13 @@ pub enum Command {
         wish: Wish,
         /// The way back.
         answer: Answer<()>,
+    },
+    /// Which transfers are a drop's? In the order of the offer, those whose record is not gone.
+    Transfers {
+        /// Which.
+        drop: DropId,
+        /// The way back.
+        answer: Answer<Vec<(TransferId, TransferHandle)>>,
     },
     /// How a transfer stands.
     Status(Box<Status>),

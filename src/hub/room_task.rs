@@ -25,8 +25,14 @@ pub(super) struct Task {
     handle: RoomHandle,
     peers: HashMap<PeerId, Arc<dyn PeerPort>>,
     transfers: HashMap<TransferId, (DropId, TransferHandle)>,
-    drops: HashMap<DropId, usize>,
+    drops: HashMap<DropId, Drop>,
     life: Life,
+}
+
+/// A drop: its transfers in the order of the offer, and how many of them are not gone.
+struct Drop {
+    transfers: Vec<TransferId>,
+    left: usize,
 }
 
 /// Whether anyone is left.
@@ -110,6 +116,7 @@ impl Task {
             Command::AcceptDrop { peer, drop, answer } => self.accept_drop(peer, drop, answer),
             Command::Reject { peer, picked, answer } => self.reject(peer, picked, answer),
             Command::Steer { peer, transfer, wish, answer } => self.steer(peer, transfer, wish, answer),
+            Command::Transfers { drop, answer } => answer.give(self.transfers(&drop)),
             Command::Status(status) => drop(self.give(Input::Status(status))),
             Command::Gone(transfer) => {
                 self.forget_transfer(&transfer);
@@ -145,9 +152,9 @@ impl Task {
     /// The last transfer of a drop takes the drop's place in the registry with it.
     fn forget_transfer(&mut self, transfer: &TransferId) -> Option<TransferHandle> {
         let (drop, handle) = self.transfers.remove(transfer)?;
-        if let Some(left) = self.drops.get_mut(&drop) {
-            *left -= 1;
-            if *left == 0 {
+        if let Some(of) = self.drops.get_mut(&drop) {
+            of.left -= 1;
+            if of.left == 0 {
                 self.drops.remove(&drop);
                 self.hub.forget_drop(&drop);
             }
@@ -157,6 +164,13 @@ impl Task {
 
     fn handle_of(&self, transfer: &TransferId) -> Option<&TransferHandle> {
         self.transfers.get(transfer).map(|(_, handle)| handle)
+    }
+
+    fn transfers(&self, drop: &DropId) -> Outcome<Vec<(TransferId, TransferHandle)>> {
+        let all = &self.drops.get(drop).ok_or(ErrorCode::DropNotFound)?.transfers;
+        let known =
+            all.iter().filter_map(|transfer| Some((transfer.clone(), self.handle_of(transfer)?.clone())));
+        Ok(known.collect())
     }
 
     fn join(&mut self, peer: PeerId, port: Arc<dyn PeerPort>, join: Join, answer: Answer<Box<Joined>>) {
@@ -191,7 +205,8 @@ impl Task {
             match self.give(Input::Offer { peer, offer, drop: drop.clone(), transfers: transfers.clone() }) {
                 Ok(Reply::Offered { from, invited, .. }) => {
                     self.hub.know_drop(&drop, &self.handle);
-                    self.drops.insert(drop.clone(), transfers.len());
+                    let of = Drop { left: transfers.len(), transfers: transfers.clone() };
+                    self.drops.insert(drop.clone(), of);
                     let mut outgoing = Vec::with_capacity(files.len());
                     for (transfer, file) in transfers.into_iter().zip(files) {
                         let offered =
@@ -215,7 +230,13 @@ impl Task {
         let token = Secret::from_random(random());
         let (name, transfer) = (file.name.clone(), offered.transfer.clone());
         let media_type = file.media_type.unwrap_or_else(MediaType::unknown);
-        let file = Arc::new(File { name: file.name, path: file.path, media_type, size: file.size });
+        let file = Arc::new(File {
+            name: file.name,
+            path: file.path,
+            media_type,
+            size: file.size,
+            modified: file.modified,
+        });
         let handle = self.hub.start_transfer(offered, file, token.clone(), self.handle.clone());
         self.transfers.insert(transfer.clone(), (drop.clone(), handle));
         OutgoingTransfer { transfer, name, token }

@@ -17,7 +17,7 @@ use crate::protocol::{Digest, MemberId, Secret};
 use crate::room::PeerId;
 
 /// Commands that may wait; one more is refused with `overloaded`.
-const MAILBOX: usize = 1024;
+const MAILBOX: usize = 8192;
 
 /// What a transfer is told. A command from a link that has no such part in the transfer is refused with
 /// `not_allowed`.
@@ -67,12 +67,12 @@ pub enum Command {
         /// The way back.
         answer: Answer<()>,
     },
-    /// A sink opens, with a token that this transfer may have given out.
+    /// A sink opens.
     OpenSink {
         /// The link, or the download's own number.
         peer: PeerId,
-        /// What it brought.
-        token: Secret,
+        /// By what right.
+        holder: Holder,
         /// Which way.
         kind: SinkKind,
         /// Where to send bytes.
@@ -86,6 +86,21 @@ pub enum Command {
         token: Secret,
         /// The way back.
         answer: Answer<SinkOpened>,
+    },
+    /// Whose sink token is this? `not_allowed` if it is nobody's here.
+    Whose {
+        /// What it brought.
+        token: Secret,
+        /// The way back.
+        answer: Answer<MemberId>,
+    },
+    /// What may this member have, from the first byte on? `not_allowed` when it has not accepted, or no
+    /// longer; `transfer_closed` when the transfer is over, or its source cannot go back to the start.
+    Claim {
+        /// Who.
+        member: MemberId,
+        /// The way back.
+        answer: Answer<Arc<File>>,
     },
     /// `pull`.
     Pull {
@@ -146,6 +161,15 @@ pub enum Command {
     },
     /// The room forgot it.
     Forget,
+}
+
+/// By what right a sink opens.
+#[derive(Debug, Clone)]
+pub enum Holder {
+    /// By a token that this transfer may have given out.
+    Token(Secret),
+    /// As this member, which has shown its token of another transfer of the drop.
+    Member(MemberId),
 }
 
 /// What a person may wish of a transfer.

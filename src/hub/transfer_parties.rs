@@ -6,12 +6,13 @@ use std::sync::Arc;
 use super::File;
 use super::answer::{Answer, Outcome};
 use super::session::{Input, Reply, SinkKind};
-use super::transfer_handle::{SinkBox, SourceBox};
+use super::transfer_handle::{Holder, SinkBox, SourceBox};
 use super::transfer_task::{OpenSink, Task};
+use crate::protocol::rooms::Status;
 use crate::protocol::transfers::{SinkOpened, SourceOpened};
-use crate::protocol::{ErrorCode, MemberId, Secret};
+use crate::protocol::{Envelope, ErrorCode, MemberId, Secret, TransferState};
 use crate::relay::SinkId;
-use crate::room::PeerId;
+use crate::room::{PeerId, envelope};
 
 impl Task {
     pub(super) fn open_source(
@@ -39,18 +40,25 @@ impl Task {
             size: self.session.transfer().size(),
             chunk: self.hub.chunk_sizes(),
         }));
+        if let (Some(status), Some((_, source))) = (self.news(), &self.source) {
+            source.status(&status);
+        }
         self.carry_out();
     }
 
     pub(super) fn open_sink(
         &mut self,
         peer: PeerId,
-        token: &Secret,
+        holder: Holder,
         kind: SinkKind,
         port: SinkBox,
         answer: Answer<SinkOpened>,
     ) {
-        let Some(member) = self.session.transfer().member_of_token(token).cloned() else {
+        let member = match holder {
+            Holder::Token(token) => self.session.transfer().member_of_token(&token).cloned(),
+            Holder::Member(member) => Some(member),
+        };
+        let Some(member) = member else {
             return answer.refuse(ErrorCode::NotAllowed);
         };
         let is_download = |open: &&OpenSink| open.member == member && open.kind != SinkKind::Link;
@@ -71,12 +79,25 @@ impl Task {
         };
         let sink = opened.as_ref().ok().copied();
         answer.give(opened.map(|_| self.opened()));
-        if let (Some(sink), Some(size)) = (sink, self.session.transfer().size())
-            && let Some(open) = self.sinks.get(&sink)
-        {
-            open.port.end(size, self.session.transfer().digest());
+        let status = self.news();
+        if let Some(open) = sink.and_then(|sink| self.sinks.get(&sink)) {
+            if let Some(size) = self.session.transfer().size() {
+                open.port.end(size, self.session.transfer().digest());
+            }
+            if let Some(status) = status {
+                open.port.status(&status);
+            }
         }
         self.carry_out();
+    }
+
+    /// How it stands, for a party that has just come; nothing while nobody has accepted.
+    fn news(&mut self) -> Option<Arc<Envelope<Status>>> {
+        if self.session.transfer().state() == TransferState::Offered {
+            return None;
+        }
+        let now = self.hub.clock().now();
+        Some(Arc::new(envelope(self.session.describe(now))))
     }
 
     pub(super) fn opened(&self) -> SinkOpened {
@@ -97,14 +118,31 @@ impl Task {
             Ok(Reply::Accepted(token)) => {
                 self.hub.know_token(&token, self.session.transfer().id());
                 self.tokens.push(token.clone());
-                let size = self.session.transfer().size();
-                Ok((token, Arc::new(File { size, ..self.file.as_ref().clone() })))
+                Ok((token, self.file_now()))
             }
             Ok(_) => Err(ErrorCode::Internal.into()),
             Err(refusal) => Err(refusal),
         };
         answer.give(outcome);
         self.carry_out();
+    }
+
+    /// What this member may have from the first byte on.
+    pub(super) fn claim(&self, member: &MemberId) -> Outcome<Arc<File>> {
+        let transfer = self.session.transfer();
+        if transfer.state().is_final() || !self.session.can_begin() {
+            return Err(ErrorCode::TransferClosed.into());
+        }
+        if !transfer.has_accepted(member) {
+            return Err(ErrorCode::NotAllowed.into());
+        }
+        Ok(self.file_now())
+    }
+
+    /// The file, with its size if that came to be known.
+    fn file_now(&self) -> Arc<File> {
+        let size = self.session.transfer().size();
+        Arc::new(File { size, ..self.file.as_ref().clone() })
     }
 
     pub(super) fn source_says(&mut self, peer: PeerId, input: Input) -> Outcome<Reply> {

@@ -155,14 +155,19 @@ impl Task {
             Command::SourceFail { peer, answer } => {
                 answer.give(self.source_says(peer, Input::SourceFailed).map(drop));
             }
-            Command::OpenSink { peer, token, kind, port, answer } => {
-                self.open_sink(peer, &token, kind, port, answer);
+            Command::OpenSink { peer, holder, kind, port, answer } => {
+                self.open_sink(peer, holder, kind, port, answer);
             }
             Command::Describe { token, answer } => {
                 let member = self.session.transfer().member_of_token(&token);
                 let outcome = member.map(|_| self.opened()).ok_or(ErrorCode::NotAllowed);
                 answer.give(outcome.map_err(Into::into));
             }
+            Command::Whose { token, answer } => {
+                let member = self.session.transfer().member_of_token(&token).cloned();
+                answer.give(member.ok_or(ErrorCode::NotAllowed.into()));
+            }
+            Command::Claim { member, answer } => answer.give(self.claim(&member)),
             Command::Pull { peer, lane, from, limit, answer } => {
                 let pull = |sink| Input::Pull { sink, lane, from, limit };
                 answer.give(self.sink_says(peer, pull).map(drop));

@@ -97,7 +97,7 @@ impl Relay {
         let keeps = lane.keeps_until.is_some_and(|until| now < until);
         if !keeps || !self.budget.is_relaxed() || span > share / 2 {
             lane.keeps_until = None;
-            lane.discard_before(riders.slowest);
+            lane.window.discard_before(riders.slowest);
         }
     }
 
@@ -143,12 +143,15 @@ impl Relay {
         self.outputs.push_back(Output::Pull { lane: number, from, limit });
     }
 
-    /// The reach doubles while the source runs out of credit and the sinks keep up. `len` bytes come.
+    /// The reach doubles while the source runs out of credit and the sinks keep up. `len` bytes come. A
+    /// source whose chunks are a quarter of its credit never quite runs out: what is left counts as nothing
+    /// when it is less than four of the smallest chunks.
     pub(super) fn grow_reach(&mut self, index: usize, len: u64) {
         let share = self.share();
         let lane = &mut self.lanes[index];
         let Some(riders) = Riders::of(lane, &self.sinks) else { return };
-        let runs_out = lane.window.end() + len == lane.granted;
+        let left = lane.granted.saturating_sub(lane.window.end() + len);
+        let runs_out = left < self.options.floor.min(lane.reach(share) / 4);
         let keep_up = lane.window.end().saturating_sub(riders.slowest) <= lane.reach(share) / 2;
         if runs_out && keep_up {
             lane.grow(share);

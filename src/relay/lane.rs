@@ -3,10 +3,12 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::Options;
-use super::budget::Budget;
+use super::budget::{Booked, Budget};
 use super::window::Window;
-use crate::protocol::Moment;
+use crate::protocol::{Digest, Moment};
 
 /// What a lane asks for ahead of its slowest sink at first: the relay's window over this (2 MiB of 8).
 const FIRST_REACH: u64 = 4;
@@ -50,9 +52,8 @@ pub(super) struct Lane {
     reach: u64,
     /// and further, past the lane's share, for sinks that acknowledge seldom.
     stretch: u64,
-    /// Memory booked for this lane, in bytes.
-    booked: u64,
-    budget: Budget,
+    /// Memory booked for what the source may still send.
+    credit: Booked,
     /// Since when a slow sink holds others back.
     pub(super) held_since: Option<Moment>,
     /// Until when what its sinks hold is kept for those who come late.
@@ -69,8 +70,8 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    pub(super) fn new(key: LaneKey, now: Moment, window: Window, options: &Options, budget: Budget) -> Self {
-        let mut lane = Self {
+    pub(super) fn new(key: LaneKey, now: Moment, window: Window, options: &Options, budget: &Budget) -> Self {
+        Self {
             key,
             asked: Asked::Nothing,
             first: window.end(),
@@ -78,8 +79,7 @@ impl Lane {
             window,
             reach: (options.window / FIRST_REACH).max(1),
             stretch: 0,
-            booked: 0,
-            budget,
+            credit: Booked::none(budget),
             held_since: None,
             keeps_until: Some(now + KEEP),
             idle_since: None,
@@ -87,9 +87,7 @@ impl Lane {
             silence: options.silence,
             exhausted_since: None,
             starved_since: None,
-        };
-        lane.book(now, lane.granted, u64::MAX);
-        lane
+        }
     }
 
     /// What the window may hold beyond its slowest sink, when the lane's share is this.
@@ -112,18 +110,22 @@ impl Lane {
     /// within `floor` of the start is always given.
     pub(super) fn book(&mut self, now: Moment, limit: u64, floor: u64) -> u64 {
         let want = limit.saturating_sub(self.window.start());
-        if want > self.booked {
-            let floor = floor.saturating_sub(self.booked);
-            self.booked += self.budget.reserve(want - self.booked, floor);
+        if want > self.booked() {
+            self.credit.grow(want - self.booked(), floor.saturating_sub(self.booked()));
         }
-        self.starved_since = (self.booked < want).then_some(now);
-        limit.min(self.window.start() + self.booked)
+        self.starved_since = (self.booked() < want).then_some(now);
+        limit.min(self.window.start() + self.booked())
     }
 
-    /// Lets go of what is before `offset`, and of the memory booked for it.
-    pub(super) fn discard_before(&mut self, offset: u64) {
-        self.window.discard_before(offset);
-        self.unbook();
+    /// Bytes that the window holds and that the source may still send.
+    fn booked(&self) -> u64 {
+        self.window.end() - self.window.start() + self.credit.bytes()
+    }
+
+    /// Takes in the next chunk, which was granted.
+    pub(super) fn push(&mut self, bytes: Bytes, digest: Option<Digest>) {
+        let booked = self.credit.take(bytes.len() as u64);
+        self.window.push(bytes, digest, booked);
     }
 
     /// Begins anew at `offset`, holding nothing.
@@ -134,27 +136,19 @@ impl Lane {
         self.forget_source();
     }
 
-    fn unbook(&mut self) {
-        let need = self.granted.max(self.window.end()) - self.window.start();
-        if self.booked > need {
-            self.budget.release(self.booked - need);
-            self.booked = need;
-        }
-    }
-
     /// The source does not know this lane any more: what it was granted is void.
     pub(super) fn forget_source(&mut self) {
         self.asked = Asked::Nothing;
         self.granted = self.window.end();
         self.exhausted_since = None;
         self.starved_since = None;
-        self.unbook();
+        self.credit.shrink_to(0);
     }
 
     /// The whole ends at `size`: nothing beyond it is owed.
     pub(super) fn end_at(&mut self, size: u64) {
         self.granted = self.granted.min(size.max(self.window.end()));
-        self.unbook();
+        self.credit.shrink_to(self.granted - self.window.end());
     }
 
     /// Nobody rides on it since `now`, or since earlier: it waits for nothing but its end.
@@ -198,11 +192,5 @@ impl Lane {
     pub(super) fn on_silence(&mut self, now: Moment) {
         self.heard = now;
         self.silence = (self.silence * 2).min(LONGEST_SILENCE);
-    }
-}
-
-impl Drop for Lane {
-    fn drop(&mut self) {
-        self.budget.release(self.booked);
     }
 }

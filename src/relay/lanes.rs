@@ -78,7 +78,7 @@ impl Relay {
     fn new_lane(&mut self, now: Moment, window: Window) -> LaneKey {
         let key = LaneKey(self.next_key);
         self.next_key += 1;
-        self.lanes.push(Lane::new(key, now, window, &self.options, self.budget.clone()));
+        self.lanes.push(Lane::new(key, now, window, &self.options, &self.budget));
         key
     }
 

@@ -12,9 +12,25 @@
 //! **Credit is absolute.** The source is granted offsets, never "n more"; so repeated and late words do
 //! no harm, and a lost one is mended by asking again on a new lane.
 //!
-//! **Memory is bounded.** A lane's window shrinks with the number of lanes, so that a relay keeps to
-//! [`Options::window`]; only for sinks that acknowledge very seldom may each lane have a whole one. All
-//! relays together keep to the [`Budget`], plus [`Options::floor`] for each lane beyond it.
+//! **Memory is bounded.** What lanes hold, and what the source was granted and may still send, is booked in
+//! the node's [`Budget`] before it is granted; bytes that two lanes share are booked once. One relay never
+//! books more than
+//!
+//! ```text
+//! lanes × (window + chunk_max)
+//! ```
+//!
+//! and normally keeps to one `window`: a lane's share of it shrinks with the number of lanes, and only for
+//! sinks that acknowledge very seldom may each lane have a whole one (`chunk_max` is the chunk that the
+//! slowest sink holds in part). All relays of a node together never book more than
+//!
+//! ```text
+//! budget + relays × lanes × floor
+//! ```
+//!
+//! since a lane gets [`Options::floor`] even when the budget is used up, so that nothing waits for ever.
+//! Beside that, at most a window of bytes waits in the queue of a sink whose bytes no lane holds any more.
+//! [`Options::most`] is both formulas for one relay, and the simulator checks it at every step.
 
 mod budget;
 mod flow;
@@ -61,10 +77,10 @@ pub struct Options {
 
 impl Options {
     /// Bytes that one relay may book at most, when `budget` is the total of the node's [`Budget`] and no
-    /// other relay books any.
+    /// other relay books any. See the module.
     pub fn most(&self, budget: u64) -> u64 {
-        let _ = budget;
-        self.lanes as u64 * (self.window + self.chunk_max)
+        let lanes = self.lanes as u64;
+        (lanes * (self.window + self.chunk_max)).min(budget + lanes * self.floor)
     }
 }
 
@@ -351,7 +367,7 @@ impl Relay {
         }
         self.grow_reach(index, len);
         let lane = &mut self.lanes[index];
-        lane.window.push(bytes, digest);
+        lane.push(bytes, digest);
         lane.on_heard(now, self.options.silence);
         self.sent = self.sent.max(lane.window.end());
         Ok(())

@@ -2,9 +2,11 @@
 //! sinks and never copied for one. It refuses gaps: what is pushed begins where the last one ended.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
+use super::budget::Booked;
 use crate::protocol::Digest;
 
 /// Chunks smaller than the relay's window over this (32 KiB of 8 MiB) together become one, so that a
@@ -24,11 +26,20 @@ struct Held {
     offset: u64,
     bytes: Bytes,
     digest: Option<Digest>,
+    /// The memory of the whole chunk, counted once however many windows share it.
+    booked: Arc<Booked>,
 }
 
 impl Held {
     fn end(&self) -> u64 {
         self.offset + self.bytes.len() as u64
+    }
+
+    /// Whether it and the next `len` bytes are to become one. Only with as many or more: so that a byte is
+    /// copied a few times (the logarithm of `most`) and not once for each that follows it.
+    fn may_join(&mut self, len: usize, most: usize) -> bool {
+        let is_ours = Arc::get_mut(&mut self.booked).is_some();
+        is_ours && self.bytes.len() <= len && self.bytes.len() + len <= most
     }
 }
 
@@ -67,21 +78,20 @@ impl Window {
         (self.start..=self.end).contains(&offset)
     }
 
-    /// Adds the chunk that begins at [`Self::end`].
-    pub(super) fn push(&mut self, bytes: Bytes, digest: Option<Digest>) {
-        let offset = self.end;
+    /// Adds the chunk that begins at [`Self::end`], whose memory is `booked`.
+    pub(super) fn push(&mut self, bytes: Bytes, digest: Option<Digest>, mut booked: Booked) {
+        let (mut offset, mut bytes, mut digest) = (self.end, bytes, digest);
         self.end += bytes.len() as u64;
-        if let Some(last) = self.chunks.back_mut()
-            && last.bytes.len() + bytes.len() <= self.coalesce
-        {
+        while let Some(last) = self.chunks.pop_back_if(|last| last.may_join(bytes.len(), self.coalesce)) {
             let mut joined = BytesMut::with_capacity(last.bytes.len() + bytes.len());
             joined.extend_from_slice(&last.bytes);
             joined.extend_from_slice(&bytes);
-            last.bytes = joined.freeze();
-            last.digest = None;
-            return;
+            (offset, bytes, digest) = (last.offset, joined.freeze(), None);
+            if let Some(its) = Arc::into_inner(last.booked) {
+                booked.join(its);
+            }
         }
-        self.chunks.push_back(Held { offset, bytes, digest });
+        self.chunks.push_back(Held { offset, bytes, digest, booked: Arc::new(booked) });
     }
 
     /// Lets go of every chunk that ends at or before `offset`.
@@ -109,14 +119,16 @@ impl Window {
     /// A window of its own over the same bytes, from the chunk that holds `from` to `to`.
     pub(super) fn share(&self, from: u64, to: u64) -> Self {
         let mut shared = self.emptied_at(from);
-        while shared.end < to {
+        for chunk in self.chunks.iter().filter(|chunk| chunk.end() > from && chunk.offset < to) {
             let Some(piece) = self.read(shared.end, to - shared.end) else { break };
-            shared.chunks.push_back(Held {
+            let held = Held {
                 offset: shared.end,
-                bytes: piece.bytes.clone(),
+                bytes: piece.bytes,
                 digest: piece.digest,
-            });
-            shared.end += piece.bytes.len() as u64;
+                booked: chunk.booked.clone(),
+            };
+            shared.end = held.end();
+            shared.chunks.push_back(held);
         }
         shared
     }
@@ -125,7 +137,12 @@ impl Window {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::relay::budget::Budget;
     use proptest::prelude::*;
+
+    fn unbooked() -> Booked {
+        Booked::none(&Budget::new(0))
+    }
 
     fn byte(offset: u64) -> u8 {
         (offset % 251) as u8
@@ -145,7 +162,7 @@ mod tests {
         ) {
             let mut window = Window::new(start, 8 << 20);
             for len in chunks {
-                window.push(bytes(window.end(), len), None);
+                window.push(bytes(window.end(), len), None, unbooked());
             }
             window.discard_before(start + discard);
             let shared = window.share(window.start(), window.end());
@@ -167,7 +184,7 @@ mod tests {
     fn a_digest_goes_with_a_whole_chunk_alone() {
         let digest = Digest::parse("md5:900150983cd24fb0d6963f7d28e17f72");
         let mut window = Window::new(0, 8 << 20);
-        window.push(bytes(0, 40_000), digest);
+        window.push(bytes(0, 40_000), digest, unbooked());
         assert_eq!(window.read(0, 40_000).unwrap().digest, digest);
         assert_eq!(window.read(0, 39_999).unwrap().digest, None);
         assert_eq!(window.read(1, 40_000).unwrap().digest, None);
@@ -177,9 +194,9 @@ mod tests {
     fn tiny_chunks_do_not_cost_a_place_each() {
         let mut window = Window::new(0, 8 << 20);
         for offset in 0..100_000 {
-            window.push(bytes(offset, 1), None);
+            window.push(bytes(offset, 1), None, unbooked());
         }
-        assert!(window.chunks.len() <= 8, "{}", window.chunks.len());
+        assert!(window.chunks.len() <= 24, "{}", window.chunks.len());
         assert_eq!(window.read(99_999, 9).unwrap().bytes[0], byte(99_999));
     }
 }

@@ -108,6 +108,11 @@ impl Transfer {
         self.receivers.get(member).is_some_and(Receiver::is_owed)
     }
 
+    /// Whether this member said yes and that still stands, whether or not it has all of it.
+    pub fn has_accepted(&self, member: &MemberId) -> bool {
+        self.receivers.get(member).is_some_and(Receiver::has_accepted)
+    }
+
     /// Whether the source may be asked for bytes: it has not ended and its sender does not wish to wait.
     pub fn may_send(&self) -> bool {
         self.life == Life::Open && self.wish == Wish::Flow

@@ -3,8 +3,8 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { KIB, randomFile, sha256 } from './harness/bytes.mjs';
-import { closeAll, connect, NESTED } from './harness/clients.mjs';
+import { KIB, MIB, randomFile, sha256 } from './harness/bytes.mjs';
+import { CLIENTS, closeAll, connect, NESTED } from './harness/clients.mjs';
 import { ok, refused } from './harness/envelope.mjs';
 import { faultsOf, NOT_AN_OBJECT } from './harness/faults.mjs';
 import { finish, join, newRoom } from './harness/people.mjs';
@@ -35,7 +35,13 @@ const EVENTS = {
     'sink:done': { transfer: 'id', digest: 'digest?' },
   },
 };
-const FILE = { name: 'fileName', path: 'path?', size: 'integer', type: 'mediaType?', modified: 'integer?' };
+const FILE = {
+  name: 'fileName',
+  path: 'path?',
+  size: 'integer or null',
+  type: 'mediaType?',
+  modified: 'integer?',
+};
 
 describe('bad input', () => {
   let server;
@@ -127,7 +133,7 @@ describe('bad input', () => {
       'e\u0301',
       '…',
       '.hidden',
-      '<script>alert(1)</script>',
+      '<img src=x onerror=alert(1)>',
       'é'.repeat(127),
       'a'.repeat(255),
       'CON',
@@ -207,12 +213,14 @@ describe('bad input', () => {
     const stranger = await join(server.url, newRoom());
     const nobody = await connect(server.url);
     const { transfer, drop } = sent;
+    // To who is not in the room it may as well not exist.
     for (const { rooms } of [stranger, nobody]) {
       for (const event of ['accept', 'reject', 'pause', 'resume', 'cancel']) {
-        refused(await rooms.ask(`transfer:${event}`, { transfer }), 'not_allowed');
+        refused(await rooms.ask(`transfer:${event}`, { transfer }), 'not_allowed', 'transfer_not_found');
       }
-      for (const event of ['accept', 'reject'])
-        refused(await rooms.ask(`transfer:${event}`, { drop }), 'not_allowed');
+      for (const event of ['accept', 'reject']) {
+        refused(await rooms.ask(`transfer:${event}`, { drop }), 'not_allowed', 'drop_not_found');
+      }
     }
     for (const { transfers } of [stranger, nobody]) {
       for (const [event, ...args] of words(transfer)) {
@@ -249,6 +257,68 @@ describe('bad input', () => {
     const { rooms } = await connect(server.url);
     refused(await rooms.ask('room:join', { room, key: UNKNOWN }), 'not_allowed');
     refused(await rooms.ask('room:join', { room, key: sent.token }), 'not_allowed');
+  });
+
+  for (const name of Object.keys(CLIENTS)) {
+    test(`bad input is answered alike over ${name}`, async () => {
+      const { rooms, transfers } = await connect(server.url, CLIENTS[name]);
+      for (const words of [null, 'text', 7, [], {}, { room: 'a b' }, { room: 'a'.repeat(100_000) }]) {
+        refused(await rooms.ask('room:join', words), 'bad_request');
+      }
+      const head = { transfer: UNKNOWN, lane: 1, offset: 0 };
+      refused(await transfers.ask('chunk', { ...head, lane: -1 }, Buffer.alloc(10)), 'bad_request');
+      refused(await transfers.ask('chunk', Buffer.alloc(10), head), 'bad_request');
+      refused(await transfers.ask('chunk', head, 'text'), 'bad_request');
+      refused(
+        await transfers.ask('chunk', head, Buffer.alloc(6 * MIB)),
+        'too_large',
+        'transfer_not_found',
+        'not_allowed',
+      );
+      refused(await transfers.ask('pull', { ...head, from: 2 ** 60, limit: 1 }), 'bad_request');
+      rooms.tell('room:message', Buffer.alloc(10));
+      refused(await rooms.inbox.next('problem'), 'bad_request');
+      assert.equal(rooms.drops + transfers.drops, 0, 'the link was cut');
+    });
+  }
+
+  test('garbage below Socket.IO ends its own link at most', async () => {
+    for (const garbage of [
+      '',
+      '2',
+      '2/rooms',
+      '2/rooms,',
+      '2/rooms,[]',
+      '2/rooms,7[]',
+      '2/rooms,7["room:join"',
+      '2/rooms,99999999999999999999["room:join",{}]',
+      '2/no-such,["a"]',
+      '2[]',
+      '3/rooms,7[]',
+      '4/rooms,{"message":"a"}',
+      '5',
+      '51-/rooms,7["room:join",{"_placeholder":true,"num":0}]',
+      '51-/rooms,7["room:join",{"_placeholder":true,"num":9}]',
+      '599999999-/rooms,["a"]',
+      '9/rooms,["a"]',
+      '0/rooms,{"deep":'.concat('['.repeat(5000), ']'.repeat(5000), '}'),
+      '0/no-such-namespace,',
+      `2/rooms,["${'a'.repeat(1_000_000)}"]`,
+      '2/rooms,'.concat('['.repeat(100_000)),
+      Buffer.from('binary without a head'),
+      Buffer.alloc(0),
+      '\u0000\ud800',
+    ]) {
+      const { rooms, manager } = await connect(server.url);
+      manager.reconnection(false);
+      manager.engine.write(garbage);
+      rooms.tell('room:leave', { room: 'a' });
+      rooms.socket.disconnect();
+    }
+    await assertUp(sender.rooms);
+    await assertUp(receiver.transfers);
+    const { id } = ok(await sender.rooms.ask('room:message', { room, text: 'after the garbage' }));
+    await receiver.rooms.inbox.next('room:message', (message) => message.id === id);
   });
 
   test('events that nobody knows do no harm', async () => {
@@ -334,7 +404,6 @@ async function told(row, check) {
   try {
     await check();
   } catch (error) {
-    error.message = `${row}: ${error.message}`;
-    throw error;
+    throw new Error(`${row}: ${error.message}`, { cause: error });
   }
 }

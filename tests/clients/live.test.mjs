@@ -114,21 +114,6 @@ test('a live stream that is lost before its end has failed at once', async () =>
   }
 });
 
-test('a live stream that has not begun may wait for its sender', async () => {
-  const { sender, receivers } = await people(1);
-  const bytes = randomFile(MIB);
-  const { transfer, token, source } = await sender.send(bytes, { live: true });
-  source.close();
-  const link = await connect(server.url);
-  sender.transfers.socket.disconnect();
-  const again = new Source(link.transfers);
-  await again.serve({ transfer, token }, bytes);
-  const sink = await receivers[0].receive(transfer);
-  await sink.reaches(MIB);
-  ok(await link.transfers.ask('source:end', { transfer, size: MIB }));
-  await finish(sink, bytes);
-});
-
 test('the end of a live stream must fit what was sent', async () => {
   const { sender, receivers } = await people(1);
   const bytes = randomFile(MIB);

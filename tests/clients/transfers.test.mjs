@@ -26,7 +26,9 @@ test('eight receivers get the file, and the sender sends it about once', async (
   const bytes = randomFile(8 * MIB + 3);
   const { transfer, source } = await sender.send(bytes);
   const accepted = await Promise.all(receivers.map((receiver) => receiver.accept(transfer)));
-  const sinks = receivers.map((receiver, index) => new Sink(receiver.transfers, accepted[index]));
+  const sinks = receivers.map((receiver, index) => {
+    return new Sink(receiver.transfers, accepted[index], { window: (index + 1) * 256 * KIB });
+  });
   await Promise.all(sinks.map((sink) => sink.open()));
   await Promise.all(sinks.map((sink) => finish(sink, bytes)));
   await sender.status(transfer, (data) => everyone(data, 8, 'complete'), 'all eight are complete');
@@ -341,6 +343,54 @@ test('both namespaces hear the statuses of the transfers that were opened there'
     const complete = ({ data }) => data.transfer === transfer && data.state === 'complete';
     await transfers.inbox.next('transfer:status', complete, 'complete, on /transfers');
   }
+});
+
+test('progress is told while bytes move, at most every half second', async () => {
+  const { sender, receivers } = await people(1);
+  const bytes = randomFile(64 * MIB);
+  const { transfer } = await sender.send(bytes);
+  const heard = [];
+  sender.rooms.socket.on('transfer:status', ({ data }) => heard.push({ data, at: performance.now() }));
+  const sink = await receivers[0].receive(transfer, { stopAt: 0 });
+  const end = performance.now() + 1800;
+  for (let offset = 64 * KIB; performance.now() < end && offset < bytes.length; offset += 64 * KIB) {
+    sink.go(offset);
+    await sink.reaches(offset);
+  }
+  const states = ({ data }) => JSON.stringify([data.state, data.receivers.map((receiver) => receiver.state)]);
+  const progress = heard.filter((status, index) => index > 0 && states(status) === states(heard[index - 1]));
+  assert.ok(progress.length >= 2, `${progress.length} times in 1.8 s`);
+  for (const [index, { at }] of progress.entries()) {
+    if (index > 0) assert.ok(at - progress[index - 1].at > 400, 'progress was told too often');
+  }
+  const { sent, receivers: parties, bytesPerSecond, etaSeconds } = progress.at(-1).data;
+  assert.ok(parties[0].received > 0 && parties[0].received <= sent && sent <= bytes.length);
+  assert.ok(bytesPerSecond > 0 && etaSeconds > 0, `${bytesPerSecond} bytes a second, ${etaSeconds} s left`);
+  ok(await sender.rooms.ask('transfer:cancel', { transfer }));
+});
+
+test('who comes into a room hears how the transfers stand that are under way', async () => {
+  const { room, sender, receivers } = await people(1);
+  const { transfer } = await sender.send(randomFile(MIB));
+  const sink = await receivers[0].receive(transfer, { stopAt: 1000 });
+  await sink.reaches(1000);
+  const late = await join(server.url, room);
+  const { data } = await late.status(transfer, (status) => status.state === 'active', 'it is active');
+  assert.ok(data.receivers.some(({ member }) => member === receivers[0].id));
+});
+
+test('a receiver may say twice that it has everything', async () => {
+  const { sender, receivers } = await people(1);
+  const bytes = randomFile(1000);
+  const { transfer } = await sender.send(bytes);
+  const sink = await receivers[0].receive(transfer);
+  await finish(sink, bytes);
+  ok(await sink.done());
+  const opened = await sink.open();
+  assert.equal(opened.size, bytes.length);
+  ok(await sink.done());
+  await sender.state(transfer, 'complete');
+  assertLegalStatuses(sender.statuses, transfer);
 });
 
 test('a token alone is enough to receive: another program may do it', async () => {

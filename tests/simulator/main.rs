@@ -4,6 +4,9 @@
 //! `ROOMDROP_SIM_SEEDS=20000 cargo test --test simulator` runs more of them; `ROOMDROP_SIM_SEED=7` runs
 //! one and prints its transcript.
 
+// A test has no public side: `pub` here says what the other files of the simulator may use.
+#![allow(unreachable_pub)]
+
 mod content;
 mod node;
 mod plan;
@@ -50,7 +53,7 @@ fn every_schedule_keeps_every_promise() {
     if let Some(seed) = from_environment("ROOMDROP_SIM_SEED") {
         match run(seed) {
             Ok((world, took)) => {
-                println!("{}", world.node.transcript.to_text());
+                println!("{:?}\ntranscript:\n{}", Plan::draw(seed), world.node.transcript.to_text());
                 println!("done in {took} us");
             }
             Err(broken) => panic!("{broken}"),

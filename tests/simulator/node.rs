@@ -2,6 +2,8 @@
 //! there is no room. It is what the hub and the gateway are in the real program, and checks the promises
 //! at every step.
 
+use roomdrop::relay::Budget;
+
 use crate::plan::{Peer, Plan};
 use crate::promises::Promises;
 use crate::server::Server;
@@ -32,6 +34,7 @@ struct Desk {
 
 pub struct Node {
     server: Box<dyn Server>,
+    budget: Budget,
     pub transcript: Transcript,
     pub promises: Promises,
     source_era: Option<u64>,
@@ -43,8 +46,10 @@ pub struct Node {
 impl Node {
     pub fn new(plan: &Plan) -> Self {
         let desk = |(habits, _): &(sink::Habits, _)| Desk { room: habits.outbox, ..Desk::default() };
+        let budget = Budget::new(plan.setup.budget);
         Self {
-            server: plan.setup.server(),
+            server: plan.setup.server(&budget),
+            budget,
             transcript: Transcript::new(plan.setup.clone()),
             promises: Promises::new(plan.setup.clone()),
             source_era: None,
@@ -88,7 +93,7 @@ impl Node {
 
     fn apply(&mut self, now: u64, event: Event) -> Result<(), String> {
         let answer = self.transcript.handle(self.server.as_mut(), now, event.clone());
-        self.promises.on_event(now, &event, answer, self.server.as_ref())
+        self.promises.on_event(now, &event, answer, self.server.as_ref(), self.budget.used())
     }
 
     fn follow(&mut self, effect: Effect) {
@@ -241,9 +246,13 @@ impl Node {
         }
     }
 
-    /// At the end: everything is given back.
-    pub fn end(&mut self) -> Result<(), String> {
-        Ok(())
+    /// The end of the server: all that it booked is given back.
+    pub fn end(&mut self, plan: &Plan) -> Result<(), String> {
+        self.server = plan.setup.server(&Budget::new(0));
+        match self.budget.used() {
+            0 => Ok(()),
+            left => Err(format!("{left} bytes are booked after the end")),
+        }
     }
 }
 

@@ -139,6 +139,36 @@ impl Plan {
         Self { seed, setup, producer, producer_link, sinks, faults, quiet_at, deadline }
     }
 
+    /// When a sink is done at the latest, whatever the others do: where nothing goes wrong, memory is not
+    /// short and there is a lane for each, its own link and the source's alone hold it back, and the
+    /// patience that the slower ones are borne with.
+    pub fn promised(&self, sink: usize) -> Option<u64> {
+        let Options { window, lanes, patience, .. } = self.setup.options;
+        let count = self.sinks.len();
+        let has_room = self.setup.budget >= 8 * window && count <= lanes;
+        if !self.is_calm() || !has_room || self.setup.source == Source::Once {
+            return None;
+        }
+        let (habits, link) = &self.sinks[sink];
+        let pause = match habits.acks {
+            Acks::Chunk => 0,
+            Acks::Bytes(step) if step <= window / 8 => 0,
+            Acks::Timer(every) => every,
+            Acks::Bytes(_) | Acks::Limit => return None,
+        };
+        let ahead = habits.window.min(window / 4);
+        if habits.window < window / 2 {
+            return None;
+        }
+        let size = self.producer.size;
+        let len = habits.to.unwrap_or(size).min(size) - habits.from;
+        let rate = habits.rate.min(self.producer.rate / count as u64).max(1);
+        let way = |link: &LinkHabits| 2 * (link.delay + link.jitter);
+        let round = way(link) + way(&self.producer_link) + pause;
+        let bears = patience.as_micros() as u64 * (count as u64 - 1);
+        Some(habits.joins_at + len * MILLI / rate + (len / ahead + 3) * round + bears + 50 * MILLI)
+    }
+
     /// Whether nothing at all goes wrong.
     pub fn is_calm(&self) -> bool {
         let calm = |link: &LinkHabits| link.loses + link.repeats + link.shuffles == 0;
@@ -151,7 +181,7 @@ impl Plan {
 
 impl Weather {
     fn draw(dice: &mut Dice) -> Self {
-        let calm = dice.percent(15);
+        let calm = dice.percent(20);
         let mut some = |chance: u64, most: u64| {
             if !calm && dice.percent(chance) { dice.spread(1, most) } else { 0 }
         };

@@ -23,8 +23,6 @@ pub struct Promises {
     newest: u64,
     sinks: HashMap<u64, SinkView>,
     ticks: (u64, u32),
-    pub total_ticks: u64,
-    pub peak: u64,
 }
 
 /// A lane as the source sees it.
@@ -59,8 +57,6 @@ impl Promises {
             newest: 0,
             sinks: HashMap::new(),
             ticks: (0, 0),
-            total_ticks: 0,
-            peak: 0,
         }
     }
 
@@ -71,9 +67,8 @@ impl Promises {
         event: &Event,
         answer: Result<(), ErrorCode>,
         server: &dyn Server,
+        used: u64,
     ) -> Result<(), String> {
-        let used = server.memory();
-        self.peak = self.peak.max(used);
         if used > self.setup.memory_bound() {
             return Err(format!("{used} bytes booked, the bound is {}", self.setup.memory_bound()));
         }
@@ -118,7 +113,6 @@ impl Promises {
     }
 
     fn on_tick(&mut self, now: u64, server: &dyn Server) -> Result<(), String> {
-        self.total_ticks += 1;
         self.ticks = if self.ticks.0 == now { (now, self.ticks.1 + 1) } else { (now, 1) };
         if self.ticks.1 > MOST_TICKS {
             return Err(format!("a loop of timers at {now}: {:?}", server.timeout()));

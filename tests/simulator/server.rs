@@ -14,8 +14,6 @@ pub trait Server {
     fn poll(&mut self) -> Option<Effect>;
     /// As `Relay::poll_timeout`.
     fn timeout(&self) -> Option<Moment>;
-    /// Bytes of memory booked.
-    fn memory(&self) -> u64;
 }
 
 /// What a server is made from.
@@ -35,11 +33,15 @@ pub enum Machine {
 }
 
 impl Setup {
-    /// A fresh server.
-    pub fn server(&self) -> Box<dyn Server> {
+    /// A fresh server, whose memory is booked in `budget`.
+    pub fn server(&self, budget: &Budget) -> Box<dyn Server> {
         match self.machine {
-            Machine::Relay => Box::new(RelayServer::new(self)),
+            Machine::Relay => Box::new(RelayServer(self.relay(budget))),
         }
+    }
+
+    fn relay(&self, budget: &Budget) -> Relay {
+        Relay::new(self.options.clone(), budget.clone(), self.source, self.size)
     }
 
     /// The bound on memory that the relay's documentation gives, for one relay.
@@ -90,17 +92,7 @@ impl Setup {
     }
 }
 
-struct RelayServer {
-    relay: Relay,
-    budget: Budget,
-}
-
-impl RelayServer {
-    fn new(setup: &Setup) -> Self {
-        let budget = Budget::new(setup.budget);
-        Self { relay: Relay::new(setup.options.clone(), budget.clone(), setup.source, setup.size), budget }
-    }
-}
+struct RelayServer(Relay);
 
 impl Server for RelayServer {
     fn handle(&mut self, now: Moment, event: Event) -> Result<(), ErrorCode> {
@@ -128,11 +120,11 @@ impl Server for RelayServer {
                 return Ok(());
             }
         };
-        self.relay.handle(now, input)
+        self.0.handle(now, input)
     }
 
     fn poll(&mut self) -> Option<Effect> {
-        Some(match self.relay.poll_output()? {
+        Some(match self.0.poll_output()? {
             Output::Pull { lane, from, limit } => Effect::Ask { lane, from, limit },
             Output::Stop { lane } => Effect::Stop { lane },
             Output::Chunk { sink, lane, offset, bytes, digest } => {
@@ -143,10 +135,6 @@ impl Server for RelayServer {
     }
 
     fn timeout(&self) -> Option<Moment> {
-        self.relay.poll_timeout()
-    }
-
-    fn memory(&self) -> u64 {
-        self.budget.used()
+        self.0.poll_timeout()
     }
 }

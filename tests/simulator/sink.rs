@@ -115,10 +115,6 @@ impl Consumer {
         }
     }
 
-    pub fn habits(&self) -> &Habits {
-        &self.habits
-    }
-
     /// The offset at which it has what it came for.
     fn target(&self) -> Option<u64> {
         match (self.habits.to, self.size) {

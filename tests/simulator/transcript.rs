@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use roomdrop::protocol::{ErrorCode, Moment};
+use roomdrop::relay::Budget;
 
 use crate::server::{Server, Setup};
 use crate::word::{Effect, Event};
@@ -63,7 +64,7 @@ impl Transcript {
     pub fn replay(text: &str) -> Option<String> {
         let mut lines = text.lines();
         let setup = Setup::parse(lines.next()?)?;
-        let mut server = setup.server();
+        let mut server = setup.server(&Budget::new(setup.budget));
         let mut again = Self::new(setup);
         for line in lines {
             if let Some(input) = line.strip_prefix("> ") {

@@ -82,6 +82,8 @@ pub struct World {
     sink_links: Vec<Link>,
     stalled_for_ever: Vec<bool>,
     node_tick_at: Option<u64>,
+    /// When each sink had all that it came for.
+    done_at: Vec<Option<u64>>,
 }
 
 impl World {
@@ -109,6 +111,7 @@ impl World {
             sink_links: plan.sinks.iter().map(|(_, habits)| link(habits)).collect(),
             stalled_for_ever: vec![false; plan.sinks.len()],
             node_tick_at: None,
+            done_at: vec![None; plan.sinks.len()],
             plan,
         };
         world.at(0, Happening::Connect { peer: Peer::Source });
@@ -126,19 +129,26 @@ impl World {
     pub fn run(&mut self) -> Result<u64, String> {
         while let Some(Reverse(Queued(at, _, happening))) = self.queue.pop() {
             self.now = at;
-            if self.is_over() {
-                break;
-            }
             if at > self.plan.deadline || self.count > MOST_HAPPENINGS {
                 return Err(format!("not done at {at} after {} happenings: {}", self.count, self.standing()));
             }
             self.happen(happening)?;
+            if self.is_over() {
+                break;
+            }
             self.plan_tick();
         }
         if !self.is_over() {
             return Err(format!("nothing more happens at {}: {}", self.now, self.standing()));
         }
-        self.node.end()?;
+        for (sink, done_at) in self.done_at.iter().enumerate() {
+            if let (Some(promised), Some(done_at)) = (self.plan.promised(sink), done_at)
+                && *done_at > promised
+            {
+                return Err(format!("sink {sink} was done at {done_at}, by {promised} was promised"));
+            }
+        }
+        self.node.end(&self.plan)?;
         Ok(self.now)
     }
 
@@ -318,6 +328,11 @@ impl World {
 
     /// Sends what was said, and plans who wakes when.
     fn flush(&mut self) {
+        for (sink, done_at) in self.sinks.iter().zip(&mut self.done_at) {
+            if matches!(sink.stage, Stage::Holding | Stage::Done) && done_at.is_none() {
+                *done_at = Some(self.now);
+            }
+        }
         let said = std::mem::take(&mut self.producer.says).into_iter().map(Said::Source).collect::<Vec<_>>();
         for word in said {
             self.send_up(Peer::Source, word);

@@ -86,7 +86,8 @@ impl Session {
                 self.relay.handle(now, relay::Input::SourceUp)?;
             }
             Input::SourceLost => {
-                let ended = self.relay.has_all();
+                // Of a source that gave nothing yet, nothing is lost: it may come back and begin.
+                let ended = self.relay.has_all() || self.relay.sent() == 0;
                 self.relay.handle(now, relay::Input::SourceDown)?;
                 self.tell(now, transfer::Input::SourceLost { ended })?;
             }

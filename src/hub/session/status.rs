@@ -19,6 +19,11 @@ pub(super) enum Told {
 }
 
 impl Session {
+    /// How it stands now, for one who has just come.
+    pub fn describe(&mut self, now: Moment) -> Status {
+        self.status(now)
+    }
+
     pub(super) fn note_movement(&mut self) {
         if let Told::Since(since) = self.told {
             self.told = Told::Behind(since);

@@ -8,6 +8,8 @@ sio, sinks = socketio.AsyncClient(), {}
 me = {"room": room, "name": "receive.py"}  # with the key, once we have it: the same member after a reconnect
 
 async def enter():  # at first, and after a reconnect: then goes on from the offset that we hold, on a new lane
+    if len(sio.namespaces) < 2:
+        return  # the other one is still to connect
     answer = await sio.call("room:join", me, "/rooms")
     me["key"] = answer["data"].get("key") or sys.exit(answer["msg"])
     for sink in list(sinks.values()):
@@ -47,6 +49,7 @@ async def main():
     for event, handler in {"connect": enter, "chunk": chunk, "transfer:end": end}.items():
         sio.on(event, handler, "/transfers")
     sio.on("drop:offered", accept, "/rooms")
-    await sio.connect(url, namespaces=["/rooms", "/transfers"])  # they connect in this order
+    sio.on("connect", enter, "/rooms")
+    await sio.connect(url, namespaces=["/rooms", "/transfers"])
     await sio.wait()
 asyncio.run(main())

@@ -7,22 +7,28 @@ const [url, room, path] = process.argv.slice(2);
 const CHUNK = 256 * 1024;
 const file = await open(path);
 const { size } = await file.stat();
-const rooms = io(`${url}/rooms`);
-const transfers = io(`${url}/transfers`);
+const [rooms, transfers] = [io(`${url}/rooms`), io(`${url}/transfers`)];
 const lanes = new Map(); // each lane in use → the offset sent so far, as a promise
-let key, token;
+let key, mine; // who we are in the room, and our transfer with its token: both are good after a reconnect
 
 rooms.on("connect", () => rooms.emit("room:join", { room, name: "send.mjs", key }, ({ code, msg, data }) => {
-  if (code !== 200) return stop(msg);
-  key = data.key; // makes us the same member after a reconnect
-  if (!token) rooms.emit("drop:offer", { room, files: [{ name: basename(path), size }] }, offered);
+  if (code !== 200) throw new Error(msg);
+  key = data.key;
+  if (!mine) rooms.emit("drop:offer", { room, files: [{ name: basename(path), size }] }, offered);
+  for (const drop of data.drops) drop.transfers.forEach(look); // what we missed
 }));
 function offered({ code, msg, data }) {
-  if (code !== 200) return stop(msg);
-  token = data.transfers[0].token; // whoever holds it is the sender, now and after a reconnect
-  transfers.emit("source:open", { token });
+  if (code !== 200) throw new Error(msg);
+  mine = data.transfers[0];
+  transfers.emit("source:open", { token: mine.token });
 }
-transfers.on("connect", () => token && transfers.emit("source:open", { token }));
+function look({ transfer, state }) {
+  if (transfer !== mine?.transfer || !["complete", "cancelled", "failed"].includes(state)) return;
+  console.log(`${path}: ${state}`);
+  process.exit(state === "complete" ? 0 : 1);
+}
+rooms.on("transfer:status", ({ data }) => look(data));
+transfers.on("connect", () => mine && transfers.emit("source:open", { token: mine.token }));
 transfers.on("disconnect", () => lanes.clear());
 transfers.on("stop", ({ lane }) => lanes.delete(lane));
 transfers.on("pull", ({ transfer, lane, from, limit }) => {
@@ -39,5 +45,3 @@ async function send(transfer, lane, offset, limit) {
   }
   return offset;
 }
-transfers.on("transfer:status", ({ code, msg }) => (code === 200 || code === -1) && stop(code === -1 && msg));
-const stop = (problem) => (console.log(problem || `sent ${path}`), process.exit(problem ? 1 : 0));

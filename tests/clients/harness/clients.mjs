@@ -41,6 +41,14 @@ export async function connect(url, { Manager, options } = DEFAULT) {
     },
   };
   OPEN.add(link);
+  // The client 2 keeps the half of a packet over a lost link, and throws at what comes after (its parser's
+  // `destroy` leaves `reconstructor` in place).
+  const { decoder } = manager;
+  if (decoder && 'reconstructor' in decoder) {
+    link.transfers.socket.on('disconnect', () => {
+      decoder.reconstructor = null;
+    });
+  }
   await Promise.all([link.rooms.connected(), link.transfers.connected()]);
   return link;
 }

@@ -31,6 +31,7 @@ const FAULTS = {
   },
   integer: { ...ANY_INTEGER, ...NULL },
   'integer?': ANY_INTEGER,
+  'integer or null': ANY_INTEGER,
   text: { ...NOT_A_TEXT, ...NULL, 'too long': 'a'.repeat(17 * 1024) },
   'name?': { ...NOT_A_TEXT, empty: '', 'too long': 'a'.repeat(65), 'two lines': 'a\nb' },
   note: { ...NOT_A_TEXT, ...NULL, 'too long': 'a'.repeat(2001) },

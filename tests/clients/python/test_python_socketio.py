@@ -106,6 +106,7 @@ class Sink:
 
 class PythonSocketio(unittest.IsolatedAsyncioTestCase):
     async def asyncSetUp(self):
+        asyncio.get_running_loop().set_debug(False)  # it reports every callback that takes 100 ms
         self.people = []
 
     async def asyncTearDown(self):

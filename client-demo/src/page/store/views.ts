@@ -54,8 +54,8 @@ export type Tone = "calm" | "busy" | "held" | "good" | "bad";
 
 type NameOf = (member: string) => string;
 
-export function dropView(drop: Drop, nameOf: NameOf): DropView {
-  const transfers = drop.transfers.map((transfer) => transferView(transfer, nameOf));
+export function dropView(drop: Drop, nameOf: NameOf, me?: string): DropView {
+  const transfers = drop.transfers.map((transfer) => transferView(transfer, nameOf, me));
   const open = drop.transfers.filter(
     (one) => one.direction === "incoming" && one.stage === "offered" && !one.final,
   );
@@ -70,7 +70,8 @@ export function dropView(drop: Drop, nameOf: NameOf): DropView {
   };
 }
 
-export function transferView(transfer: Incoming | Outgoing, nameOf: NameOf): TransferView {
+/** One's own part, of member `me`, is the row itself and not among its receivers. */
+export function transferView(transfer: Incoming | Outgoing, nameOf: NameOf, me?: string): TransferView {
   const own = transfer.direction === "incoming" ? incomingWords(transfer) : outgoingWords(transfer);
   return {
     id: transfer.id,
@@ -83,7 +84,7 @@ export function transferView(transfer: Incoming | Outgoing, nameOf: NameOf): Tra
     error: transfer.error?.message,
     actions: transfer.direction === "incoming" ? incomingActions(transfer) : outgoingActions(transfer),
     receivers: transfer.receivers
-      .filter(({ state }) => state !== "invited")
+      .filter(({ member, state }) => state !== "invited" && member !== me)
       .map((receiver) => ({
         ...receiver,
         name: nameOf(receiver.member),
