@@ -53,6 +53,14 @@ fn every_make_target_in_the_readme_exists() {
 }
 
 #[test]
+fn the_protocol_reference_names_every_error_and_its_status() {
+    let reference = read("PROTOCOL.md");
+    for code in roomdrop::protocol::ErrorCode::ALL {
+        assert!(reference.contains(&format!("`{code}` {}", code.status())), "{code} {}", code.status());
+    }
+}
+
+#[test]
 fn every_link_in_the_readme_leads_somewhere() {
     let readme = read("README.md");
     for target in readme.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target)
