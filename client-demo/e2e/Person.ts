@@ -39,6 +39,8 @@ export class Person {
   readonly hosts = new Set<string>();
   /** Words that were sent over the WebSocket, as Socket.IO writes them. */
   readonly said: string[] = [];
+  /** What carries the connection. */
+  carried: "polling" | "websocket" = "polling";
 
   private constructor(
     readonly name: string,
@@ -51,11 +53,14 @@ export class Person {
     page.on("console", (message) => {
       if (/Content Security Policy/i.test(message.text())) this.complaints.push(message.text());
     });
-    page.on("websocket", (socket) =>
+    page.on("websocket", (socket) => {
+      socket.on("framereceived", () => {
+        this.carried = "websocket";
+      });
       socket.on("framesent", ({ payload }) => {
         if (typeof payload === "string" && !payload.includes('["chunk"')) this.said.push(payload);
-      }),
-    );
+      });
+    });
     page.on("request", (request) => this.hosts.add(new URL(request.url()).host));
   }
 
