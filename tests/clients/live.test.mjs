@@ -114,6 +114,20 @@ test('a live stream that is lost before its end has failed at once', async () =>
   }
 });
 
+test('a sender may come again over a new link before its live stream has begun', async () => {
+  const { sender, receivers } = await people(1);
+  const bytes = randomFile(MIB);
+  const { transfer, token, source } = await sender.send(bytes, { live: true });
+  source.close();
+  const link = await connect(server.url);
+  await new Source(link.transfers).serve({ transfer, token }, bytes);
+  sender.transfers.socket.disconnect();
+  const sink = await receivers[0].receive(transfer);
+  await sink.reaches(MIB);
+  ok(await link.transfers.ask('source:end', { transfer, size: MIB }));
+  await finish(sink, bytes);
+});
+
 test('the end of a live stream must fit what was sent', async () => {
   const { sender, receivers } = await people(1);
   const bytes = randomFile(MIB);

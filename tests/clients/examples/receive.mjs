@@ -35,7 +35,9 @@ transfers.on("chunk", ({ transfer, lane, offset }, bytes) => {
   transfers.emit("pull", { transfer, ...pull(sink, lane) });
   finish(sink);
 });
-transfers.on("transfer:end", ({ transfer, size }) => finish(Object.assign(sinks.get(transfer), { size })));
+transfers.on("transfer:end", ({ transfer, size }) => { // until then, a live stream has no size
+  if (sinks.get(transfer).size === null) finish(Object.assign(sinks.get(transfer), { size }));
+});
 const finish = (sink) => sink.offset === sink.size && transfers.emit("sink:done", { transfer: sink.transfer }, () => {
   console.log(`received ${sink.name}`);
   if (!stay) process.exit();

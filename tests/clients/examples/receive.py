@@ -41,9 +41,11 @@ async def chunk(head, data):
         sink["offset"] += sink["file"].write(data)
         await pull(sink)
 
-async def end(end):  # the size of a live stream
-    sinks[end["transfer"]]["size"] = end["size"]
-    await pull(sinks[end["transfer"]])
+async def end(end):  # until then, a live stream has no size
+    sink = sinks[end["transfer"]]
+    if sink["size"] is None:
+        sink["size"] = end["size"]
+        await pull(sink)
 
 async def main():
     for event, handler in {"connect": enter, "chunk": chunk, "transfer:end": end}.items():
