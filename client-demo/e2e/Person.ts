@@ -1,25 +1,23 @@
 /** Someone with a browser window of their own, behind a proxy of their own. */
 import { mkdir } from "node:fs/promises";
-import {
-  type Browser,
-  type BrowserContext,
-  chromium,
-  type Download,
-  type Locator,
-  type Page,
-} from "playwright-core";
+import { type BrowserContext, chromium, type Download, type Locator, type Page } from "playwright-core";
 import { expect } from "vitest";
 import type { Server } from "./Server";
 import { TcpProxy } from "./TcpProxy";
 
 const OUTPUT = new URL("./output/", import.meta.url).pathname;
 /** Milliseconds that anything may take: two cores are shared with a server and two browsers. */
-export const SOON = Number(process.env.E2E_TIMEOUT ?? 120) * 1000 - 20_000;
+const SOON = Number(process.env.E2E_TIMEOUT ?? 120) * 1000 - 20_000;
 
-export function launch(): Promise<Browser> {
-  return chromium.launch({
+/**
+ * A browser with a profile on disk, as people have, and not in memory, as private windows do. Everyone is a
+ * tab in it: each comes through a proxy of their own, which makes them an origin of their own.
+ */
+export function launch(profile: string): Promise<BrowserContext> {
+  return chromium.launchPersistentContext(profile, {
     executablePath: process.env.CHROMIUM_BIN ?? "/usr/bin/chromium",
     headless: true,
+    acceptDownloads: true,
     args: [
       "--no-sandbox",
       "--disable-gpu",
@@ -39,12 +37,13 @@ export class Person {
   readonly complaints: string[] = [];
   /** Hosts that were asked for something. */
   readonly hosts = new Set<string>();
+  /** Words that were sent over the WebSocket, as Socket.IO writes them. */
+  readonly said: string[] = [];
 
   private constructor(
     readonly name: string,
     readonly page: Page,
     readonly proxy: TcpProxy,
-    private readonly context: BrowserContext,
   ) {
     page.setDefaultTimeout(SOON);
     page.on("download", (download) => this.#downloads.push(download));
@@ -52,15 +51,18 @@ export class Person {
     page.on("console", (message) => {
       if (/Content Security Policy/i.test(message.text())) this.complaints.push(message.text());
     });
+    page.on("websocket", (socket) =>
+      socket.on("framesent", ({ payload }) => {
+        if (typeof payload === "string" && !payload.includes('["chunk"')) this.said.push(payload);
+      }),
+    );
     page.on("request", (request) => this.hosts.add(new URL(request.url()).host));
   }
 
-  static async make(browser: Browser, server: Server, name: string): Promise<Person> {
-    const context = await browser.newContext({
-      acceptDownloads: true,
-      viewport: { width: 1100, height: 800 },
-    });
-    return new Person(name, await context.newPage(), await TcpProxy.before(server.url), context);
+  static async make(browser: BrowserContext, server: Server, name: string): Promise<Person> {
+    const page = await browser.newPage();
+    await page.setViewportSize({ width: 1100, height: 800 });
+    return new Person(name, page, await TcpProxy.before(server.url));
   }
 
   /** Enters `room` by its address, under their name. */
@@ -109,12 +111,12 @@ export class Person {
   }
 
   async doneAtLeast(name: string, bytes: number): Promise<void> {
-    await expect.poll(() => this.done(name), { timeout: SOON, interval: 20 }).toBeGreaterThanOrEqual(bytes);
+    await expect.poll(() => this.done(name), { interval: 20 }).toBeGreaterThanOrEqual(bytes);
   }
 
   /** The next download's name, and its path once it is whole. */
   async download(): Promise<{ name: string; path: string }> {
-    await expect.poll(() => this.#downloads.length, { timeout: SOON }).toBeGreaterThan(0);
+    await expect.poll(() => this.#downloads.length).toBeGreaterThan(0);
     const download = this.#downloads.shift();
     if (!download) throw new Error("no download");
     return { name: download.suggestedFilename(), path: await download.path() };
@@ -130,7 +132,7 @@ export class Person {
   }
 
   async leave(): Promise<void> {
-    await this.context.close();
+    await this.page.close();
     await this.proxy.stop();
   }
 }

@@ -18,6 +18,7 @@ export class Server {
   static async start(): Promise<Server> {
     const directory = await mkdtemp(join(tmpdir(), "roomdrop-e2e-"));
     const child = spawn(BINARY, ["--listen", "127.0.0.1:0"], {
+      env: { ...process.env, ROOMDROP_LOG__LEVEL: "warn" },
       cwd: directory,
       stdio: ["ignore", "pipe", "inherit"],
     });

@@ -22,9 +22,9 @@ test("a small file that is accepted arrives byte for byte", async () => {
 
 test("a large file arrives byte for byte through the private file system", async () => {
   const { ada, bo } = await here.meet();
-  const path = await here.files.file("large.bin", 200 * MIB + 3);
+  const path = await here.files.file("large.bin", 64 * MIB + 3);
   await ada.offer(path);
-  bo.proxy.pace(100 * MIB);
+  bo.proxy.pace(20 * MIB);
   await bo.press("large.bin", "accept");
   await bo.doneAtLeast("large.bin", 20 * MIB);
   await bo.shoot("receiving");
@@ -33,6 +33,17 @@ test("a large file arrives byte for byte through the private file system", async
   const got = await bo.download();
   expect(await sha256(got.path)).toBe(await sha256(path));
   await ada.readsOf("large.bin", "Bo", "has all of it");
+});
+
+test("the digest of the whole is told by both, and checked", async () => {
+  const { ada, bo } = await here.meet();
+  await ada.offer(await here.files.file("checked.bin", 20 * MIB));
+  await bo.press("checked.bin", "accept");
+  await bo.download();
+  const digestIn = (said: readonly string[], event: string) =>
+    said.flatMap((one) => (one.includes(`"${event}"`) ? (/blake3:[0-9a-f]{64}/.exec(one)?.[0] ?? []) : []));
+  await expect.poll(() => digestIn(ada.said, "source:end")).toHaveLength(1);
+  expect(digestIn(bo.said, "sink:done")).toEqual(digestIn(ada.said, "source:end"));
 });
 
 test("an empty file arrives too", async () => {

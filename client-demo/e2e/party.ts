@@ -1,5 +1,8 @@
 /** What every test of a file shares: the server, the browser, files, and people who leave after each test. */
-import type { Browser } from "playwright-core";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { BrowserContext } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect } from "vitest";
 import { Workbench } from "./files";
 import { launch, Person } from "./Person";
@@ -15,13 +18,15 @@ export interface Party {
 /** To be called once at the top of a test file. */
 export function party(): Party {
   let server: Server | undefined;
-  let browser: Browser | undefined;
+  let browser: BrowserContext | undefined;
+  let profile = "";
   let files: Workbench | undefined;
   let people: Person[] = [];
   let rooms = 0;
 
   beforeAll(async () => {
-    [server, browser, files] = await Promise.all([Server.start(), launch(), Workbench.make()]);
+    profile = await mkdtemp(join(tmpdir(), "roomdrop-e2e-profile-"));
+    [server, browser, files] = await Promise.all([Server.start(), launch(profile), Workbench.make()]);
   });
 
   afterEach(async ({ task }) => {
@@ -39,6 +44,7 @@ export function party(): Party {
     await browser?.close();
     await server?.stop();
     await files?.clear();
+    await rm(profile, { recursive: true, force: true });
   });
 
   const person = async (name: string) => {

@@ -37,6 +37,23 @@ test("members see each other come and go", async () => {
   await expect.poll(() => ada.page.getByTestId("member").count()).toBe(1);
 });
 
+test("a new name is seen by everyone", async () => {
+  const { ada, bo } = await here.meet();
+  await bo.page.getByTestId("my-name").fill("Bob <b>");
+  await bo.page.getByTestId("my-name").press("Enter");
+  await membersOf(ada, "Ada", "Bob <b>");
+});
+
+test("going back leaves the room, and going forward enters it again", async () => {
+  const { ada, bo } = await here.meet();
+  await bo.page.goBack();
+  await bo.page.getByTestId("make-room").waitFor();
+  await expect.poll(() => ada.page.getByTestId("member").count()).toBe(1);
+  await bo.page.goForward();
+  await bo.connected("joined");
+  await membersOf(ada, "Ada", "Bo");
+});
+
 test("messages are shown to everyone, as text and nothing else", async () => {
   const { ada, bo } = await here.meet();
   const text = `<img src=x onerror="document.title='owned'"> & hello`;
@@ -55,6 +72,7 @@ test("a file is offered, accepted and saved with the keyboard alone", async () =
   const { ada, bo } = await here.meet();
   await ada.offer(await here.files.file("by key.txt", 100));
   await bo.transfer("by key.txt").waitFor();
+  await bo.page.bringToFront(); // keys go to the tab in front
   await bo.transfer("by key.txt").getByTestId("accept").focus();
   await bo.page.keyboard.press("Enter");
   await bo.download();

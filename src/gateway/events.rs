@@ -37,9 +37,13 @@ impl<'a, H: Clone + Send + Sync + 'static> Events<'a, H> {
         self.socket.on(event, move |call: Call<T>| -> Ready<()> {
             let wire = Wire { socket: call.socket, peer: peer.clone() };
             let back = Back { wire: wire.clone(), reply: call.reply, event };
-            match call.arguments {
+            let (handler, out) = (handler.clone(), wire.clone());
+            let passes = peer.gate.pass(move || match call.arguments {
                 Ok(arguments) => handle(&handler, arguments, &wire, back),
                 Err(refusal) => back.empty().refuse(refusal),
+            });
+            if !passes {
+                out.cut();
             }
             ready(())
         });
@@ -57,7 +61,10 @@ fn refuse_the_rest(socket: &SocketRef, peer: &Arc<Peer>) {
             ErrorCode::BadRequest,
             "There is no such event in this namespace; see the protocol reference.",
         );
-        wire.reply::<()>(call.reply, &name, Code::Error, Err(why));
+        let out = wire.clone();
+        if !peer.gate.pass(move || wire.reply::<()>(call.reply, &name, Code::Error, Err(why))) {
+            out.cut();
+        }
         ready(())
     });
 }

@@ -5,16 +5,19 @@
 mod call;
 pub mod compat;
 mod events;
+mod gate;
 mod peer;
 mod ports;
 mod rooms;
 mod transfers;
 
+use std::convert::Infallible;
 use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
 use socketioxide::extract::SocketRef;
+use socketioxide::handler::ConnectHandler;
 use socketioxide::layer::SocketIoLayer;
 use socketioxide::socket::DisconnectReason;
 use socketioxide::{ParserConfig, SocketIo};
@@ -63,18 +66,30 @@ impl Gateway {
             .with_parser(parser)
             .build_layer();
         let gateway = Self { hub, links };
-        let rooms = gateway.clone();
-        io.ns(crate::protocol::rooms::NAMESPACE, move |socket: SocketRef| {
-            rooms::on_connect(&rooms, &socket);
-            ready(())
-        });
-        io.ns(crate::protocol::transfers::NAMESPACE, move |socket: SocketRef| {
-            transfers::on_connect(&gateway, &socket);
-            ready(())
-        });
+        gateway.serve(&io, crate::protocol::rooms::NAMESPACE, rooms::prepare);
+        gateway.serve(&io, crate::protocol::transfers::NAMESPACE, transfers::prepare);
         // Clients connect to the root before or beside a namespace of ours; nothing is said there.
         io.ns("/", |_: SocketRef| ready(()));
         (layer, io)
+    }
+
+    /// Serves a namespace: its handlers are there before the client hears that it is connected, and are
+    /// let go when the server may answer.
+    fn serve(&self, io: &SocketIo, namespace: &'static str, prepare: fn(&Self, &SocketRef, Arc<Peer>)) {
+        let gateway = self.clone();
+        let before = move |socket: SocketRef| {
+            let peer = gateway.new_peer();
+            prepare(&gateway, &socket, peer.clone());
+            socket.extensions.insert(peer);
+            ready(Ok::<(), Infallible>(()))
+        };
+        let after = |socket: SocketRef| {
+            if let Some(peer) = socket.extensions.get::<Arc<Peer>>() {
+                peer.gate.open();
+            }
+            ready(())
+        };
+        io.ns(namespace, after.with(before));
     }
 
     fn new_peer(&self) -> Arc<Peer> {

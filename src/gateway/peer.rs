@@ -12,6 +12,7 @@ use socketioxide::extract::SocketRef;
 use socketioxide::{SendError, SocketError};
 
 use super::compat::Links;
+use super::gate::Gate;
 use crate::hub::{Outcome, TransferHandle};
 use crate::protocol::rooms::event::PROBLEM;
 use crate::protocol::{Code, Envelope, Refusal, RoomId, TransferId};
@@ -34,6 +35,7 @@ pub(super) struct Peer {
     pub(super) most_bytes: u64,
     /// Bytes of chunks taken in and not yet looked at.
     pub(super) inbox: AtomicU64,
+    pub(super) gate: Gate,
     rooms: Mutex<HashSet<RoomId>>,
     transfers: Mutex<HashMap<TransferId, TransferHandle>>,
 }
@@ -47,6 +49,7 @@ impl Peer {
             bytes: AtomicU64::new(0),
             most_bytes,
             inbox: AtomicU64::new(0),
+            gate: Gate::default(),
             rooms: Mutex::default(),
             transfers: Mutex::default(),
         })

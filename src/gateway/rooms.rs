@@ -21,9 +21,8 @@ impl PeerPort for Wire {
     }
 }
 
-/// A socket enters the namespace.
-pub(super) fn on_connect(gateway: &Gateway, socket: &SocketRef) {
-    let peer = gateway.new_peer();
+/// A socket is about to enter the namespace.
+pub(super) fn prepare(gateway: &Gateway, socket: &SocketRef, peer: Arc<Peer>) {
     on_disconnect(gateway, socket, &peer);
     let rooms = Rooms { gateway: gateway.clone(), peer: peer.clone() };
     Events::new(socket, peer, rooms)
@@ -46,6 +45,7 @@ fn on_disconnect(gateway: &Gateway, socket: &SocketRef, peer: &Arc<Peer>) {
                 gateway.hub.lose_room(&room, peer.id);
             }
         }
+        peer.gate.clear();
         gateway.forget_link(&socket, reason);
         ready(())
     });

@@ -26,9 +26,8 @@ use crate::protocol::{Code, ErrorCode, Secret, TransferId};
 /// A source that keeps to its credit comes near it only when the machine is starved.
 const INBOX: u64 = 64 << 20;
 
-/// A socket enters the namespace.
-pub(super) fn on_connect(gateway: &Gateway, socket: &SocketRef) {
-    let peer = gateway.new_peer();
+/// A socket is about to enter the namespace.
+pub(super) fn prepare(gateway: &Gateway, socket: &SocketRef, peer: Arc<Peer>) {
     on_disconnect(gateway, socket, &peer);
     let transfers = Transfers { gateway: gateway.clone(), peer: peer.clone() };
     Events::new(socket, peer, transfers)
@@ -47,6 +46,7 @@ fn on_disconnect(gateway: &Gateway, socket: &SocketRef, peer: &Arc<Peer>) {
         for (_, transfer) in peer.transfers().drain() {
             gateway.hub.lose_transfer(&transfer, peer.id);
         }
+        peer.gate.clear();
         gateway.forget_link(&socket, reason);
         ready(())
     });

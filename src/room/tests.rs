@@ -447,7 +447,8 @@ fn the_keys_of_those_who_left_are_forgotten_in_turn_but_not_of_those_a_drop_conc
         rig.enter(5, name);
         rig.leave(5);
     }
-    assert_eq!(rig.enter(1, "ann").member.id, who("ann"));
+    let ann = rig.join(1, "other", join(None, Some(key("ann"))));
+    assert_eq!(ann.member.id, who("ann"));
     rig.join(2, "someone", join(None, Some(key("ben"))));
     assert_eq!(rig.room.member(PeerId(2)), Some(&who("someone")), "ben's key should be forgotten");
 }

@@ -38,10 +38,8 @@ enum Standing {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Link {
-    /// It has not opened yet.
-    Awaited,
-    /// Open, and no byte has come on it yet.
-    Open,
+    /// Open, or to be opened for the first time, and no byte has come on it yet.
+    Quiet,
     Flowing,
     Lost,
 }
@@ -58,7 +56,7 @@ impl Receiver {
             Standing::Owed { link: Link::Lost, .. } => ReceiverState::Away,
             Standing::Owed { wish: Wish::Wait, .. } => ReceiverState::Paused,
             Standing::Owed { link: Link::Flowing, .. } => ReceiverState::Receiving,
-            Standing::Owed { link: Link::Awaited | Link::Open, .. } => ReceiverState::Accepted,
+            Standing::Owed { link: Link::Quiet, .. } => ReceiverState::Accepted,
             Standing::Complete { .. } => ReceiverState::Complete,
             Standing::Cancelled => ReceiverState::Cancelled,
             Standing::Failed => ReceiverState::Failed,
@@ -90,7 +88,7 @@ impl Receiver {
 
     /// Whether a byte that moves now changes its state.
     pub(super) fn is_about_to_flow(&self) -> bool {
-        matches!(self.standing, Standing::Owed { link: Link::Awaited | Link::Open, .. })
+        matches!(self.standing, Standing::Owed { link: Link::Quiet, .. })
     }
 
     /// Says yes, for the first time or again.
@@ -98,7 +96,7 @@ impl Receiver {
         match self.standing {
             Standing::Owed { .. } | Standing::Complete { .. } => Effect::Nothing,
             Standing::Invited | Standing::Rejected | Standing::Cancelled | Standing::Failed => {
-                self.standing = Standing::Owed { wish: Wish::Flow, link: Link::Awaited };
+                self.standing = Standing::Owed { wish: Wish::Flow, link: Link::Quiet };
                 Effect::Changed
             }
         }
@@ -149,7 +147,7 @@ impl Receiver {
         match &mut self.standing {
             Standing::Owed { link, .. } => {
                 if *link != Link::Flowing {
-                    *link = Link::Open;
+                    *link = Link::Quiet;
                 }
                 Ok(())
             }

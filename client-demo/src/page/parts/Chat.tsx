@@ -23,6 +23,7 @@ function Messages() {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reachable by keyboard
     <div class="log" role="log" aria-label="Messages" data-testid="messages" tabIndex={0} ref={log}>
+      {count === 0 && <p class="quiet">Nothing was said yet.</p>}
       <ol class="messages">
         {messages.value.map(({ id, at, fromName, text }) => (
           <li key={id} data-testid="message">
