@@ -1,7 +1,7 @@
 // node receive.mjs http://127.0.0.1:3000 my-room downloads [--stay]
 import { openSync, writeSync } from "node:fs";
 import { basename, join } from "node:path";
-import { io } from "socket.io-client";
+import { io } from "socket.io-client"; // npm install socket.io-client
 
 const [url, room, folder, stay] = process.argv.slice(2);
 const WINDOW = 4 * 1024 * 1024; // how far the server may send ahead of what we have written

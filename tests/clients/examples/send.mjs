@@ -1,7 +1,7 @@
 // node send.mjs http://127.0.0.1:3000 my-room holiday.mp4
 import { open } from "node:fs/promises";
 import { basename } from "node:path";
-import { io } from "socket.io-client";
+import { io } from "socket.io-client"; // npm install socket.io-client
 
 const [url, room, path] = process.argv.slice(2);
 const CHUNK = 256 * 1024;
