@@ -146,6 +146,9 @@ impl Task {
             Command::OpenSource { peer, token, port, answer } => self.open_source(peer, &token, port, answer),
             Command::Chunk { peer, lane, offset, bytes, digest, answer } => {
                 let end = offset.saturating_add(bytes.len() as u64);
+                if self.hub.options().room.max_size.is_some_and(|most| end > most) {
+                    return answer.refuse(ErrorCode::TooLarge);
+                }
                 let outcome = self.source_says(peer, Input::Chunk { lane, offset, bytes, digest });
                 answer.give(outcome.map(|_| end));
             }

@@ -249,6 +249,14 @@ impl Relay {
         }
     }
 
+    /// It is over: no lane, no sink, no source.
+    pub(super) fn end(&mut self) {
+        self.hold();
+        self.lanes.clear();
+        self.sinks.clear();
+        self.link = SourceLink::Absent;
+    }
+
     /// The sender wishes all to go on. The time they waited says nothing of their pace.
     pub(super) fn release(&mut self) {
         self.flow = Flow::Open;

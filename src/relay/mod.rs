@@ -156,6 +156,8 @@ pub enum Input {
     Hold,
     /// The sender wishes all to go on.
     Release,
+    /// It is over: everything is let go of, and nothing flows any more, whatever is said.
+    End,
     /// The time of [`Relay::poll_timeout`] has come.
     Tick,
 }
@@ -276,6 +278,7 @@ impl Relay {
             Input::ReleaseSink(sink) => self.release_sink(sink),
             Input::Hold => self.hold(),
             Input::Release => self.release(),
+            Input::End => self.end(),
             Input::Tick => self.tick(now),
         }
         Ok(())
@@ -308,6 +311,11 @@ impl Relay {
             || self.lanes.iter().any(|lane| lane.window.start() == 0)
     }
 
+    /// Whether the source may have this size, by what is known of it and what it has sent.
+    pub fn may_end_at(&self, size: u64) -> bool {
+        size >= self.sent && self.size.is_none_or(|known| known == size)
+    }
+
     /// Whether every byte of the source was taken in at some time.
     pub fn has_all(&self) -> bool {
         self.size == Some(self.sent)
@@ -326,8 +334,7 @@ impl Relay {
     }
 
     fn learn_size(&mut self, size: u64) -> Result<(), ErrorCode> {
-        let contradicts = self.size.is_some_and(|known| known != size) || size < self.sent;
-        if contradicts {
+        if !self.may_end_at(size) {
             return Err(ErrorCode::BadRequest);
         }
         self.size = Some(size);

@@ -116,21 +116,13 @@ impl Window {
         Some(Piece { bytes: chunk.bytes.slice(skip..skip + len), digest })
     }
 
-    /// A window of its own over the same bytes, from the chunk that holds `from` to `to`.
+    /// A window of its own over the same chunks: those that hold what lies between `from` and `to`.
     pub(super) fn share(&self, from: u64, to: u64) -> Self {
-        let mut shared = self.emptied_at(from);
-        for chunk in self.chunks.iter().filter(|chunk| chunk.end() > from && chunk.offset < to) {
-            let Some(piece) = self.read(shared.end, to - shared.end) else { break };
-            let held = Held {
-                offset: shared.end,
-                bytes: piece.bytes,
-                digest: piece.digest,
-                booked: chunk.booked.clone(),
-            };
-            shared.end = held.end();
-            shared.chunks.push_back(held);
-        }
-        shared
+        let chunks = self.chunks.iter().filter(|chunk| chunk.end() > from && chunk.offset < to);
+        let chunks: VecDeque<Held> = chunks.cloned().collect();
+        let start = chunks.front().map_or(from, |chunk| chunk.offset);
+        let end = chunks.back().map_or(from, Held::end);
+        Self { chunks, start, end, coalesce: self.coalesce }
     }
 }
 

@@ -109,7 +109,7 @@ impl Transfer {
                 self.supply.open()?;
                 self.stir(now);
             }
-            Input::SourceLost { ended } => self.supply.lose(ended),
+            Input::SourceLost { given } => self.supply.lose(given),
             Input::SourceEnd { size, digest } => self.source_end(size, digest)?,
             Input::SourceFailed => self.supply.fail(),
             Input::StartPassed => self.supply.pass_start(),

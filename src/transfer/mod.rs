@@ -36,7 +36,7 @@ use std::time::Duration;
 use crate::protocol::{Digest, ErrorCode, MemberId, Party, Secret, TransferState};
 
 pub use machine::Transfer;
-pub use source::Source;
+pub use source::{Given, Source};
 
 /// How long the record of a transfer that was cancelled or failed is kept, so that those who come back
 /// learn how it ended.
@@ -64,10 +64,10 @@ pub enum Input {
     /// A source opened. A second one while one is open takes its place.
     SourceOpened,
     /// The source has no link any more. Not to be said of a link whose place another has taken.
-    /// A [`Source::Once`] that has not `ended` fails the transfer with `source_lost`, at once.
+    /// A [`Source::Once`] that has given a part alone fails the transfer with `source_lost`, at once.
     SourceLost {
-        /// Whether all of its bytes were taken in before.
-        ended: bool,
+        /// How much of its bytes was taken in before.
+        given: Given,
     },
     /// `source:end`. Refused with `bad_request` when it contradicts what is known: another size, another
     /// digest. To repeat is fine. Whether fewer bytes came than `size` says is for the relay to see.

@@ -31,7 +31,7 @@ fn error() -> impl Strategy<Value = ErrorCode> {
 fn input() -> impl Strategy<Value = Input> {
     prop_oneof![
         4 => Just(Input::SourceOpened),
-        2 => any::<bool>().prop_map(|ended| Input::SourceLost { ended }),
+        2 => prop::sample::select(vec![Given::Nothing, Given::Part, Given::All]).prop_map(|given| Input::SourceLost { given }),
         2 => (proptest::option::of(0..3_u64), digest())
             .prop_map(|(size, digest)| Input::SourceEnd { size, digest }),
         1 => Just(Input::StartPassed),
@@ -57,7 +57,7 @@ fn fatal() -> impl Strategy<Value = Input> {
         Just(Input::SourceFailed),
         Just(Input::Cancel(Party::Sender)),
         Just(Input::Forget),
-        Just(Input::SourceLost { ended: false }),
+        Just(Input::SourceLost { given: Given::Part }),
     ]
 }
 

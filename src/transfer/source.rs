@@ -13,6 +13,17 @@ pub enum Source {
     Once,
 }
 
+/// How much a source has given, when it is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Given {
+    /// Nothing yet: it may come back and begin.
+    Nothing,
+    /// Some of its bytes.
+    Part,
+    /// All of them.
+    All,
+}
+
 /// A transfer's source: what of it can be had, and its link.
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone, PartialEq))]
@@ -34,7 +45,7 @@ enum Reach {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Link {
-    /// It has not opened yet.
+    /// It has not opened yet, or gave nothing while it was open.
     Awaited,
     Open,
     /// It had one, and may come back.
@@ -67,9 +78,15 @@ impl Supply {
         Ok(())
     }
 
-    pub(super) fn lose(&mut self, ended: bool) {
+    pub(super) fn lose(&mut self, given: Given) {
         if self.link == Link::Open {
-            self.link = if ended { Link::Drained } else { Link::Lost };
+            self.link = match (self.reach, given) {
+                // It may be asked again, by whoever comes back or accepts: it is missed.
+                (Reach::Anywhere, _) => Link::Lost,
+                (_, Given::Nothing) => Link::Awaited,
+                (_, Given::Part) => Link::Lost,
+                (_, Given::All) => Link::Drained,
+            };
         }
     }
 

@@ -162,8 +162,8 @@ fn it_goes_from_offered_to_complete() {
 fn all_sent_is_not_complete_until_the_receiver_says_so() {
     let mut rig = under_way();
     rig.ok(Input::Received { member: who("ann") });
-    rig.ok(Input::SourceLost { ended: true });
-    rig.is(T::Active);
+    rig.ok(Input::SourceLost { given: Given::All });
+    rig.is(T::Suspended);
     rig.done("ann");
     rig.is(T::Complete);
 }
@@ -345,7 +345,7 @@ fn after_a_final_state_peers_are_refused_and_late_facts_pass() {
         rig.refused(input, ErrorCode::TransferClosed);
     }
     for input in [
-        Input::SourceLost { ended: false },
+        Input::SourceLost { given: Given::Part },
         Input::StartPassed,
         Input::SinkLost { member: who("ann") },
         Input::SinkEnded { member: who("ann"), error: ErrorCode::TooSlow },
@@ -365,7 +365,7 @@ fn without_a_source_it_is_suspended_and_goes_on_by_itself() {
     assert_eq!(rig.transfer.poll_timeout(), Some(rig.expiry), "nothing is due without a source");
     assert_eq!(rig.ok(Input::SourceOpened), [Output::Status]);
     rig.is(T::Active);
-    assert_eq!(rig.ok(Input::SourceLost { ended: false }), [Output::Status]);
+    assert_eq!(rig.ok(Input::SourceLost { given: Given::Part }), [Output::Status]);
     rig.is(T::Suspended);
     assert_eq!(rig.ok(Input::SourceOpened), [Output::Status]);
     rig.is(T::Active);
@@ -374,10 +374,10 @@ fn without_a_source_it_is_suspended_and_goes_on_by_itself() {
 #[test]
 fn a_lost_source_suspends_nothing_that_nobody_is_owed() {
     let mut rig = file();
-    assert_eq!(rig.ok(Input::SourceLost { ended: false }), []);
+    assert_eq!(rig.ok(Input::SourceLost { given: Given::Part }), []);
     rig.is(T::Offered);
     let mut rig = complete();
-    assert_eq!(rig.ok(Input::SourceLost { ended: false }), []);
+    assert_eq!(rig.ok(Input::SourceLost { given: Given::Part }), []);
     rig.is(T::Complete);
 }
 
@@ -433,11 +433,11 @@ fn a_sink_that_opens_anew_while_bytes_flow_is_receiving_still() {
 #[test]
 fn a_source_that_never_opened_cannot_be_lost() {
     let mut rig = rig(Source::Once, None);
-    assert_eq!(rig.ok(Input::SourceLost { ended: false }), []);
+    assert_eq!(rig.ok(Input::SourceLost { given: Given::Part }), []);
     rig.is(T::Offered);
     let mut rig = complete();
     rig.ok(Input::SourceFailed);
-    rig.ok(Input::SourceLost { ended: false });
+    rig.ok(Input::SourceLost { given: Given::Part });
     rig.refused(Input::SourceOpened, ErrorCode::TransferClosed);
 }
 
@@ -495,7 +495,7 @@ fn a_source_that_cannot_go_back_and_is_lost_before_its_end_fails_at_once() {
     rig.ok(Input::SourceOpened);
     rig.accept("ann");
     assert_eq!(
-        rig.ok(Input::SourceLost { ended: false }),
+        rig.ok(Input::SourceLost { given: Given::Part }),
         [Output::Status, Output::Ended { state: T::Failed, error: Some(ErrorCode::SourceLost) }]
     );
     assert_eq!(rig.transfer.error(), Some(ErrorCode::SourceLost));
@@ -510,10 +510,21 @@ fn a_source_that_cannot_go_back_may_go_once_all_its_bytes_were_taken_in() {
     rig.accept("ann");
     rig.open("ann");
     rig.ok(Input::SourceEnd { size: Some(7), digest: None });
-    assert_eq!(rig.ok(Input::SourceLost { ended: true }), []);
+    assert_eq!(rig.ok(Input::SourceLost { given: Given::All }), []);
     rig.is(T::Active);
     rig.done("ann");
     rig.is(T::Complete);
+}
+
+#[test]
+fn a_source_that_gave_nothing_yet_may_come_back_and_begin() {
+    let mut rig = rig(Source::Once, None);
+    rig.ok(Input::SourceOpened);
+    rig.accept("ann");
+    rig.ok(Input::SourceLost { given: Given::Nothing });
+    rig.is(T::Suspended);
+    rig.ok(Input::SourceOpened);
+    rig.is(T::Active);
 }
 
 #[test]
@@ -552,7 +563,7 @@ fn a_complete_live_stream_takes_no_more() {
     rig.done("ann");
     let token = Secret::from_random(1);
     rig.refused(Input::Accept { member: who("ben"), token }, ErrorCode::TransferClosed);
-    rig.ok(Input::SourceLost { ended: false });
+    rig.ok(Input::SourceLost { given: Given::Part });
     rig.is(T::Complete);
 }
 

@@ -8,10 +8,12 @@
 #![allow(unreachable_pub)]
 
 mod content;
+mod life;
 mod node;
 mod plan;
 mod promises;
 mod server;
+mod session;
 mod sink;
 mod source;
 mod transcript;
@@ -21,19 +23,20 @@ mod world;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::plan::Plan;
+use crate::server::Machine;
 use crate::transcript::Transcript;
 use crate::world::World;
 
-/// Schedules that a run of the tests goes through.
-const SCHEDULES: u64 = 3000;
+/// Schedules that a run of the tests goes through, for each machine.
+const SCHEDULES: u64 = 2000;
 
 fn from_environment(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
 /// Runs one schedule; on failure, what promise was broken, and the transcript.
-fn run(seed: u64) -> Result<(World, u64), String> {
-    let plan = Plan::draw(seed);
+fn run(machine: Machine, seed: u64) -> Result<(World, u64), String> {
+    let plan = Plan::draw(machine, seed);
     let mut world = World::new(plan.clone());
     let outcome = catch_unwind(AssertUnwindSafe(|| world.run()));
     let broken = match outcome {
@@ -48,20 +51,21 @@ fn run(seed: u64) -> Result<(World, u64), String> {
     Err(format!("seed {seed}: {broken}\n{plan:?}\ntranscript:\n{text}"))
 }
 
-#[test]
-fn every_schedule_keeps_every_promise() {
+/// One schedule as text: its plan, and what happened.
+fn show(machine: Machine, seed: u64) -> Result<String, String> {
+    let (world, took) = run(machine, seed)?;
+    let text = world.node.transcript.to_text();
+    Ok(format!("{:?}\ntranscript:\n{text}done in {took} us", Plan::draw(machine, seed)))
+}
+
+fn run_all(machine: Machine) {
     if let Some(seed) = from_environment("ROOMDROP_SIM_SEED") {
-        match run(seed) {
-            Ok((world, took)) => {
-                println!("{:?}\ntranscript:\n{}", Plan::draw(seed), world.node.transcript.to_text());
-                println!("done in {took} us");
-            }
-            Err(broken) => panic!("{broken}"),
-        }
-        return;
+        let shown = show(machine, seed);
+        println!("{}", shown.as_ref().unwrap_or_else(|broken| broken));
+        return assert!(shown.is_ok(), "schedule {seed} failed");
     }
     let seeds = from_environment("ROOMDROP_SIM_SEEDS").unwrap_or(SCHEDULES);
-    let failures: Vec<String> = (0..seeds).filter_map(|seed| run(seed).err()).collect();
+    let failures: Vec<String> = (0..seeds).filter_map(|seed| run(machine, seed).err()).collect();
     for failure in failures.iter().rev() {
         println!("{}", failure.lines().next().unwrap_or_default());
     }
@@ -74,10 +78,22 @@ fn every_schedule_keeps_every_promise() {
 }
 
 #[test]
+fn the_relay_keeps_every_promise_in_every_schedule() {
+    run_all(Machine::Relay);
+}
+
+#[test]
+fn the_session_keeps_every_promise_in_every_schedule() {
+    run_all(Machine::Session);
+}
+
+#[test]
 fn a_transcript_fed_to_a_fresh_server_gives_the_same_answers() {
-    for seed in 0..20 {
-        let (world, _) = run(seed).unwrap_or_else(|broken| panic!("{broken}"));
-        let text = world.node.transcript.to_text();
-        assert_eq!(Transcript::replay(&text).as_deref(), Some(text.as_str()), "seed {seed}");
+    for machine in [Machine::Relay, Machine::Session] {
+        for seed in 0..20 {
+            let (world, _) = run(machine, seed).unwrap_or_else(|broken| panic!("{broken}"));
+            let text = world.node.transcript.to_text();
+            assert_eq!(Transcript::replay(&text).as_deref(), Some(text.as_str()), "seed {seed}");
+        }
     }
 }

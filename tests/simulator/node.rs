@@ -2,11 +2,13 @@
 //! there is no room. It is what the hub and the gateway are in the real program, and checks the promises
 //! at every step.
 
+use roomdrop::protocol::ErrorCode;
 use roomdrop::relay::Budget;
 
+use crate::life::Life;
 use crate::plan::{Peer, Plan};
 use crate::promises::Promises;
-use crate::server::Server;
+use crate::server::{Machine, Server};
 use crate::sink;
 use crate::source;
 use crate::transcript::Transcript;
@@ -36,7 +38,11 @@ pub struct Node {
     server: Box<dyn Server>,
     budget: Budget,
     pub transcript: Transcript,
-    pub promises: Promises,
+    promises: Promises,
+    life: Life,
+    is_over: bool,
+    answer: Result<(), ErrorCode>,
+    people: bool,
     source_era: Option<u64>,
     desks: Vec<Desk>,
     size: Option<u64>,
@@ -52,6 +58,10 @@ impl Node {
             budget,
             transcript: Transcript::new(plan.setup.clone()),
             promises: Promises::new(plan.setup.clone()),
+            life: Life::new(&plan.setup),
+            is_over: false,
+            answer: Ok(()),
+            people: plan.setup.machine == Machine::Session,
             source_era: None,
             desks: plan.sinks.iter().map(desk).collect(),
             size: plan.setup.size,
@@ -76,6 +86,7 @@ impl Node {
     /// Tells the server, and follows what it says.
     pub fn tell(&mut self, now: u64, event: Event) -> Result<(), String> {
         self.apply(now, event)?;
+        let answer = self.answer;
         while let Some(effect) = self.transcript.poll(self.server.as_mut()) {
             if let Effect::Send { sink, offset, bytes, .. } = &effect {
                 let desk = &mut self.desks[*sink as usize];
@@ -86,13 +97,17 @@ impl Node {
                 }
             }
             self.promises.on_effect(&effect)?;
+            self.life.on_effect(now, &effect)?;
             self.follow(effect);
         }
-        Ok(())
+        self.answer = answer;
+        self.life.at_rest(self.server.as_ref())
     }
 
     fn apply(&mut self, now: u64, event: Event) -> Result<(), String> {
         let answer = self.transcript.handle(self.server.as_mut(), now, event.clone());
+        self.answer = answer;
+        self.life.on_event(&event, answer)?;
         self.promises.on_event(now, &event, answer, self.server.as_ref(), self.budget.used())
     }
 
@@ -110,7 +125,14 @@ impl Node {
                 self.desks[sink as usize].is_gone = true;
                 self.post_sink(sink as usize, sink::Hear::Closed, 0);
             }
-            Effect::Over { .. } | Effect::Status { .. } | Effect::Gone => {}
+            Effect::Over { .. } => {
+                self.is_over = true;
+                for sink in 0..self.desks.len() {
+                    self.desks[sink].is_gone = true;
+                    self.post_sink(sink, sink::Hear::Closed, 0);
+                }
+            }
+            Effect::Status { .. } | Effect::Gone => {}
         }
     }
 
@@ -147,7 +169,11 @@ impl Node {
                 return Ok(());
             }
             self.source_era = Some(era);
-            return self.tell(now, Event::SourceUp);
+            self.tell(now, Event::SourceUp)?;
+            if self.answer.is_err() {
+                self.source_era = None;
+            }
+            return Ok(());
         }
         if self.source_era != Some(era) {
             return Ok(());
@@ -158,9 +184,12 @@ impl Node {
             }
             source::Say::End { size } => {
                 self.tell(now, Event::Size(size))?;
-                self.spread_size(size);
+                if !self.people && self.answer.is_ok() {
+                    self.spread_size(size);
+                }
                 Ok(())
             }
+            source::Say::Fail => self.tell(now, Event::SourceFail),
             source::Say::Open => Ok(()),
         }
     }
@@ -176,18 +205,8 @@ impl Node {
             );
             return Ok(());
         }
-        if matches!(word, sink::Say::Open) {
-            if self.desks[sink].era == Some(era) {
-                return Ok(());
-            }
-            let desk = &mut self.desks[sink];
-            desk.has_come = true;
-            (desk.era, desk.queued, desk.is_busy) = (Some(era), 0, false);
-            self.tell(now, Event::SinkUp(id))?;
-            if let Some(size) = self.size {
-                self.post_sink(sink, sink::Hear::End { size }, 0);
-            }
-            return Ok(());
+        if let sink::Say::Open { download } = word {
+            return self.open_sink(now, sink, era, *download);
         }
         if self.desks[sink].era != Some(era) {
             return Ok(());
@@ -197,12 +216,44 @@ impl Node {
                 self.tell(now, Event::Pull { sink: id, lane, from, limit })
             }
             sink::Say::Done => {
-                self.post_sink(sink, sink::Hear::Thanks, 0);
-                self.desks[sink].is_gone = true;
-                self.tell(now, Event::Done(id))
+                self.tell(now, Event::Done(id))?;
+                // While the server does not know the size, it cannot be done; it says so again.
+                if self.answer.is_ok() {
+                    self.desks[sink].is_gone = true;
+                    self.post_sink(sink, sink::Hear::Thanks, 0);
+                }
+                Ok(())
             }
-            sink::Say::Open => Ok(()),
+            sink::Say::Open { .. } => Ok(()),
         }
+    }
+
+    /// A sink's new link. A download is a request of its own: the one before has ended.
+    fn open_sink(&mut self, now: u64, sink: usize, era: u64, download: Option<u64>) -> Result<(), String> {
+        let id = sink as u64;
+        if self.desks[sink].era == Some(era) {
+            return Ok(());
+        }
+        if download.is_some() && self.desks[sink].era.is_some() {
+            self.tell(now, Event::SinkAway(id))?;
+        }
+        if self.people && !std::mem::replace(&mut self.desks[sink].has_come, true) {
+            self.tell(now, Event::Accept(id))?;
+        }
+        let desk = &mut self.desks[sink];
+        desk.has_come = true;
+        (desk.era, desk.queued, desk.is_busy) = (Some(era), 0, false);
+        match download {
+            Some(from) => self.tell(now, Event::Download { sink: id, from })?,
+            None => self.tell(now, Event::SinkUp(id))?,
+        }
+        if self.answer.is_err() {
+            self.desks[sink].is_gone = true;
+            self.post_sink(sink, sink::Hear::Closed, 0);
+        } else if let Some(size) = self.size {
+            self.post_sink(sink, sink::Hear::End { size }, 0);
+        }
+        Ok(())
     }
 
     /// The node notices that a link's life is over, unless a newer one has taken its place.
@@ -220,12 +271,19 @@ impl Node {
         }
     }
 
-    /// A sink says that it wants nothing more.
+    /// A sink says that it wants nothing more, or does not want it at all.
     pub fn leave(&mut self, now: u64, sink: usize) -> Result<(), String> {
         if std::mem::replace(&mut self.desks[sink].is_gone, true) {
             return Ok(());
         }
-        self.tell(now, Event::Cancel(Who::Sink(sink as u64)))
+        let id = sink as u64;
+        let came = self.desks[sink].has_come;
+        self.tell(now, if came { Event::Cancel(Who::Sink(id)) } else { Event::Reject(id) })
+    }
+
+    /// Whether the transfer has ended.
+    pub fn is_over(&self) -> bool {
+        self.is_over
     }
 
     /// A sink's link took bytes: there may be room again.
@@ -248,6 +306,10 @@ impl Node {
 
     /// The end of the server: all that it booked is given back.
     pub fn end(&mut self, plan: &Plan) -> Result<(), String> {
+        self.life.at_end(self.server.as_ref())?;
+        if self.is_over && self.budget.used() > 0 {
+            return Err(format!("{} bytes are booked although it is over", self.budget.used()));
+        }
         self.server = plan.setup.server(&Budget::new(0));
         match self.budget.used() {
             0 => Ok(()),

@@ -10,7 +10,7 @@ use roomdrop::relay::{Options, Source, Straggler};
 use crate::server::{Machine, Setup};
 use crate::sink::{self, Acks};
 use crate::source::{self, Chunking};
-use crate::word::Who;
+use crate::word::{Event, Who};
 
 pub const MILLI: u64 = 1000;
 pub const SECOND: u64 = 1000 * MILLI;
@@ -44,6 +44,8 @@ pub enum Fault {
     Stall { sink: usize, lasts: Option<u64> },
     /// Someone wishes to wait, for a while.
     Pause { who: Who, lasts: u64 },
+    /// Somebody's word that ends it all.
+    Say(Event),
     /// A sink wants nothing more.
     Leave { sink: usize },
     /// A sink vanishes for good, without a word.
@@ -74,6 +76,7 @@ struct Weather {
     stalls: bool,
     pauses: bool,
     leaves: bool,
+    ends: bool,
     mischief: u64,
 }
 
@@ -102,8 +105,8 @@ impl Dice {
 }
 
 impl Plan {
-    /// The schedule of this seed.
-    pub fn draw(seed: u64) -> Self {
+    /// The schedule of this seed, for this machine.
+    pub fn draw(machine: Machine, seed: u64) -> Self {
         let mut dice = Dice(StdRng::seed_from_u64(seed));
         let weather = Weather::draw(&mut dice);
         let window = dice.one_of(&[4, 8, 16, 32]) * 1024;
@@ -114,7 +117,8 @@ impl Plan {
             _ => dice.spread(window, 20 * window),
         };
         let says_size = dice.percent(if is_once { 40 } else { 85 });
-        let setup = setup(&mut dice, window, is_once, says_size.then_some(size));
+        let mut setup = setup(&mut dice, window, is_once, says_size.then_some(size));
+        setup.machine = machine;
         let producer = producer(&mut dice, &setup, size, &weather);
         let mut producer_link = link(&mut dice, &weather);
         if is_once {
@@ -127,7 +131,11 @@ impl Plan {
             .map(|_| (consumer(&mut dice, window, size, is_once), link(&mut dice, &weather)))
             .collect();
         let quiet_at = dice.spread(SECOND, 60 * SECOND);
-        let faults = faults(&mut dice, &weather, count, is_once, quiet_at);
+        let mut faults = faults(&mut dice, &weather, count, is_once, quiet_at);
+        if machine == Machine::Session && weather.ends {
+            let at = dice.spread(10 * MILLI, quiet_at);
+            faults.push((at, last_word(&mut dice)));
+        }
         let slowest = sinks.iter().map(|(habits, _)| habits.rate).min().unwrap_or(1).min(producer.rate);
         let transit = size.div_ceil(slowest) * MILLI;
         let joins = sinks.iter().map(|(habits, _)| habits.joins_at).max().unwrap_or(0);
@@ -193,6 +201,7 @@ impl Weather {
             stalls: some(40, 1) > 0,
             pauses: some(30, 1) > 0,
             leaves: some(20, 1) > 0,
+            ends: some(20, 1) > 0,
             mischief: some(30, 100),
         }
     }
@@ -254,6 +263,7 @@ fn consumer(dice: &mut Dice, window: u64, size: u64, is_once: bool) -> sink::Hab
     sink::Habits {
         from,
         to: (is_range && dice.percent(70)).then(|| dice.up_to(from, size)),
+        is_download: is_range || dice.percent(10),
         window: asks,
         acks,
         lane_step: dice.one_of(&[1, 1, 1, 7]),
@@ -276,6 +286,21 @@ fn link(dice: &mut Dice, weather: &Weather) -> LinkHabits {
         loses: weather.loses,
         repeats: weather.repeats,
         shuffles: weather.shuffles,
+    }
+}
+
+/// What ends a transfer, or its source.
+fn last_word(dice: &mut Dice) -> Fault {
+    let lost = Fault::Cut {
+        peer: Peer::Source,
+        peer_notices: SECOND,
+        node_notices: dice.spread(MILLI, SECOND),
+        returns: 5 * SECOND,
+    };
+    match dice.up_to(0, 2) {
+        0 => Fault::Say(Event::Cancel(Who::Sender)),
+        1 => Fault::Say(Event::SourceFail),
+        _ => lost,
     }
 }
 

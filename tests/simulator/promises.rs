@@ -83,20 +83,23 @@ impl Promises {
                 self.asked.clear();
             }
             Event::Size(size) => self.size = Some(size),
-            Event::SinkUp(sink) => {
+            Event::SinkUp(sink) | Event::Download { sink, .. } => {
                 let view = self.sinks.entry(sink).or_default();
                 (view.up, view.asked, view.busy) = (true, false, false);
             }
             Event::SinkAway(sink) => {
                 self.sink(sink)?.up = false;
             }
-            Event::Done(sink) | Event::Cancel(Who::Sink(sink)) => {
+            Event::Done(sink) | Event::Reject(sink) | Event::Cancel(Who::Sink(sink)) => {
                 self.sinks.remove(&sink);
             }
             Event::Pause(Who::Sender) => self.held = true,
             Event::Resume(Who::Sender) => self.held = false,
-            Event::Pause(Who::Sink(sink)) => self.sinks.entry(sink).or_default().paused = true,
-            Event::Resume(Who::Sink(sink)) => self.sinks.entry(sink).or_default().paused = false,
+            Event::Pause(Who::Sink(sink)) | Event::Resume(Who::Sink(sink)) => {
+                if let Some(view) = self.sinks.get_mut(&sink) {
+                    view.paused = matches!(event, Event::Pause(_));
+                }
+            }
             Event::Busy { sink, offset } => {
                 let view = self.sink(sink)?;
                 (view.busy, view.next) = (true, offset);
@@ -202,6 +205,7 @@ impl Promises {
                 _ => return Err(format!("{effect}: there is no such lane")),
             },
             Effect::Close { sink, error } => self.on_close(*sink, *error)?,
+            Effect::Over { .. } => self.sinks.clear(),
             _ => {}
         }
         Ok(())
@@ -243,6 +247,9 @@ impl Promises {
     }
 
     fn on_close(&mut self, sink: u64, error: ErrorCode) -> Result<(), String> {
+        if !self.sinks.contains_key(&sink) {
+            return Ok(());
+        }
         let once = self.setup.source == Source::Once;
         let drops = self.setup.options.straggler == Straggler::Drop;
         let fair = match error {

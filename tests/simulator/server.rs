@@ -4,6 +4,7 @@
 use roomdrop::protocol::{ErrorCode, Moment};
 use roomdrop::relay::{Budget, Input, Options, Output, Relay, SinkId, Source, Straggler};
 
+use crate::session::SessionServer;
 use crate::word::{Effect, Event, Who};
 
 /// The machine under test.
@@ -14,6 +15,10 @@ pub trait Server {
     fn poll(&mut self) -> Option<Effect>;
     /// As `Relay::poll_timeout`.
     fn timeout(&self) -> Option<Moment>;
+    /// Where the transfer stands, where the server knows it.
+    fn state(&self) -> Option<String> {
+        None
+    }
 }
 
 /// What a server is made from.
@@ -29,7 +34,10 @@ pub struct Setup {
 /// Which machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Machine {
+    /// The bytes alone.
     Relay,
+    /// The bytes and the life of the transfer.
+    Session,
 }
 
 impl Setup {
@@ -37,6 +45,7 @@ impl Setup {
     pub fn server(&self, budget: &Budget) -> Box<dyn Server> {
         match self.machine {
             Machine::Relay => Box::new(RelayServer(self.relay(budget))),
+            Machine::Session => Box::new(SessionServer::new(self, self.relay(budget))),
         }
     }
 
@@ -53,6 +62,7 @@ impl Setup {
     pub fn to_line(&self) -> String {
         let machine = match self.machine {
             Machine::Relay => "relay",
+            Machine::Session => "session",
         };
         let source = if self.source == Source::Once { "once" } else { "seekable" };
         let straggler = if self.options.straggler == Straggler::Drop { "drop" } else { "wait" };
@@ -74,6 +84,7 @@ impl Setup {
         Some(Self {
             machine: match *words.first()? {
                 "relay" => Machine::Relay,
+                "session" => Machine::Session,
                 _ => return None,
             },
             source: if *words.get(1)? == "once" { Source::Once } else { Source::Seekable },
@@ -104,7 +115,7 @@ impl Server for RelayServer {
                 let (bytes, digest) = Event::payload(offset, len, quality);
                 Input::Chunk { lane, offset, bytes, digest }
             }
-            Event::SinkUp(sink) => Input::SinkUp(SinkId(sink)),
+            Event::SinkUp(sink) | Event::Download { sink, .. } => Input::SinkUp(SinkId(sink)),
             Event::Pull { sink, lane, from, limit } => Input::Pull { sink: SinkId(sink), lane, from, limit },
             Event::Busy { sink, offset } => Input::SinkBusy { sink: SinkId(sink), offset },
             Event::Ready(sink) => Input::SinkReady(SinkId(sink)),

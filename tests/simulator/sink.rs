@@ -24,6 +24,8 @@ pub struct Habits {
     pub from: u64,
     /// The end of its range; none for the whole.
     pub to: Option<u64>,
+    /// Whether it is a download by HTTP.
+    pub is_download: bool,
     /// What it asks for ahead.
     pub window: u64,
     pub acks: Acks,
@@ -44,8 +46,15 @@ pub struct Habits {
 /// What it says.
 #[derive(Debug, Clone)]
 pub enum Say {
-    Open,
-    Pull { lane: u64, from: u64, limit: u64 },
+    /// A link, or a download from this offset.
+    Open {
+        download: Option<u64>,
+    },
+    Pull {
+        lane: u64,
+        from: u64,
+        limit: u64,
+    },
     Done,
 }
 
@@ -128,7 +137,7 @@ impl Consumer {
         if self.habits.restarts_lanes {
             self.lane = 0;
         }
-        self.says.push(Say::Open);
+        self.says.push(Say::Open { download: self.habits.is_download.then_some(self.held) });
         self.begin(now);
     }
 

@@ -34,8 +34,17 @@ pub struct Habits {
 #[derive(Debug, Clone)]
 pub enum Say {
     Open,
-    Chunk { lane: u64, offset: u64, len: u64, quality: Quality },
-    End { size: u64 },
+    Chunk {
+        lane: u64,
+        offset: u64,
+        len: u64,
+        quality: Quality,
+    },
+    End {
+        size: u64,
+    },
+    /// It cannot give what is asked for.
+    Fail,
 }
 
 /// What it hears.
@@ -58,6 +67,8 @@ pub struct Producer {
     rng: StdRng,
     lanes: Vec<Lane>,
     turn: usize,
+    /// Where one that cannot go back stands.
+    given: u64,
     /// When it may send again.
     free_at: u64,
     pub says: Vec<Say>,
@@ -71,6 +82,7 @@ impl Producer {
             rng: StdRng::seed_from_u64(seed),
             lanes: Vec::new(),
             turn: 0,
+            given: 0,
             free_at: 0,
             says: Vec::new(),
             wake_at: None,
@@ -79,9 +91,7 @@ impl Producer {
 
     /// Its link is there: nothing that it was asked before counts.
     pub fn connect(&mut self) {
-        if !self.habits.is_once {
-            self.lanes.clear();
-        }
+        self.lanes.clear();
         self.says.push(Say::Open);
     }
 
@@ -104,9 +114,10 @@ impl Producer {
         }
         if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.number == number) {
             lane.limit = lane.limit.max(limit);
-        } else if !self.habits.is_once || self.lanes.is_empty() {
-            let next = if self.habits.is_once { 0 } else { from };
-            self.lanes.push(Lane { number, next, limit });
+        } else if self.habits.is_once && from != self.given {
+            self.says.push(Say::Fail);
+        } else {
+            self.lanes.push(Lane { number, next: from, limit });
         }
         let done = |lane: &Lane| lane.next >= self.habits.size && !self.habits.says_size;
         if self.lanes.iter().any(|lane| lane.number == number && done(lane)) {
@@ -154,6 +165,7 @@ impl Producer {
         }
         self.says.push(Say::Chunk { lane: number, offset: next, len, quality });
         self.lanes[index].next += len;
+        self.given = self.lanes[index].next;
         self.free_at = now.max(self.free_at) + (len * 1000).div_ceil(self.habits.rate).max(1);
         if !self.habits.says_size && self.lanes[index].next == self.habits.size {
             self.says.push(Say::End { size: self.habits.size });

@@ -37,6 +37,7 @@ pub enum Event {
     Accept(u64),
     Reject(u64),
     SinkUp(u64),
+    Download { sink: u64, from: u64 },
     Pull { sink: u64, lane: u64, from: u64, limit: u64 },
     Busy { sink: u64, offset: u64 },
     Ready(u64),
@@ -57,7 +58,7 @@ pub enum Effect {
     End { size: u64 },
     Close { sink: u64, error: ErrorCode },
     Over { error: ErrorCode },
-    Status { state: String, receivers: Vec<(u64, String, u64)> },
+    Status { state: String, size: Option<u64>, receivers: Vec<(u64, String, u64)> },
     Gone,
 }
 
@@ -99,6 +100,7 @@ impl Event {
             "accept" => Self::Accept(number(0)?),
             "reject" => Self::Reject(number(0)?),
             "sink-up" => Self::SinkUp(number(0)?),
+            "download" => Self::Download { sink: number(0)?, from: number(1)? },
             "pull" => Self::Pull { sink: number(0)?, lane: number(1)?, from: number(2)?, limit: number(3)? },
             "busy" => Self::Busy { sink: number(0)?, offset: number(1)? },
             "ready" => Self::Ready(number(0)?),
@@ -140,6 +142,7 @@ impl fmt::Display for Event {
             Self::Accept(sink) => write!(f, "accept {sink}"),
             Self::Reject(sink) => write!(f, "reject {sink}"),
             Self::SinkUp(sink) => write!(f, "sink-up {sink}"),
+            Self::Download { sink, from } => write!(f, "download {sink} {from}"),
             Self::Pull { sink, lane, from, limit } => write!(f, "pull {sink} {lane} {from} {limit}"),
             Self::Busy { sink, offset } => write!(f, "busy {sink} {offset}"),
             Self::Ready(sink) => write!(f, "ready {sink}"),
@@ -165,8 +168,9 @@ impl fmt::Display for Effect {
             Self::End { size } => write!(f, "end {size}"),
             Self::Close { sink, error } => write!(f, "close {sink} {error}"),
             Self::Over { error } => write!(f, "over {error}"),
-            Self::Status { state, receivers } => {
-                write!(f, "status {state}")?;
+            Self::Status { state, size, receivers } => {
+                let size = size.map_or("unknown".into(), |size| size.to_string());
+                write!(f, "status {state} {size}")?;
                 receivers.iter().try_for_each(|(sink, state, held)| write!(f, " {sink}:{state}:{held}"))
             }
             Self::Gone => f.write_str("gone"),

@@ -158,9 +158,11 @@ impl World {
     }
 
     fn is_over(&self) -> bool {
-        self.sinks.iter().zip(&self.stalled_for_ever).all(|(sink, stalled)| {
-            *stalled || matches!(sink.stage, Stage::Done | Stage::Closed | Stage::Left)
-        })
+        let mut sinks = self.sinks.iter().zip(&self.stalled_for_ever);
+        self.node.is_over()
+            || sinks.all(|(sink, stalled)| {
+                *stalled || matches!(sink.stage, Stage::Done | Stage::Closed | Stage::Left)
+            })
     }
 
     fn at(&mut self, time: u64, happening: Happening) {
@@ -311,6 +313,7 @@ impl World {
                     self.at(now + lasts, Happening::Resume { who });
                 }
             }
+            Fault::Say(event) => self.node.tell(now, event)?,
             Fault::Leave { sink } => {
                 self.sinks[sink].leave();
                 self.node.leave(now, sink)?;
@@ -365,7 +368,7 @@ impl World {
 
     fn send_up(&mut self, peer: Peer, said: Said) {
         let era = self.link(peer).era;
-        let opens = matches!(said, Said::Source(source::Say::Open) | Said::Sink(_, sink::Say::Open));
+        let opens = matches!(said, Said::Source(source::Say::Open) | Said::Sink(_, sink::Say::Open { .. }));
         for at in self.travel(peer, 0, 0, opens) {
             self.at(at, Happening::ToNode { era, said: said.clone() });
         }
