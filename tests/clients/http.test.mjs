@@ -124,6 +124,18 @@ test('a download that was broken off is a receiver that is away, and holds nobod
   await finish(await other.receive(transfer), bytes);
 });
 
+test('a member whose download ends is not away while its socket receives', async () => {
+  const { sender, receiver, bytes, transfer, url } = await offered();
+  const sink = await receiver.receive(transfer, { stopAt: 1000 });
+  await sink.reaches(1000);
+  assert.equal((await curl(url, '--range', '0-99')).status, 206);
+  sink.go();
+  await finish(sink, bytes);
+  await sender.receiverState(transfer, receiver, 'complete');
+  const states = sender.statuses.flatMap(({ data }) => data.receivers).map(({ state }) => state);
+  assert.ok(!states.includes('away'), String(states));
+});
+
 test('a slow download does not hold the others', async () => {
   const { receiver, other, bytes, transfer, url } = await offered(randomFile(20 * MIB));
   const path = joinPath(folder, 'slow.bin');
