@@ -1,9 +1,10 @@
 //! What a relay does after every input: bytes to those who may have them, memory let go of, credit
 //! given. It refuses to remember: each step looks at the lanes and sinks as they are.
 
+use super::Output;
 use super::lane::{Asked, KEEP, Lane, REACH_PATIENCE, STARVED_PATIENCE};
+use super::machine::{Flow, Relay, SourceLink};
 use super::sink::{Condition, Sink};
-use super::{Flow, Output, Relay, SourceLink};
 use crate::protocol::Moment;
 
 /// Where the sinks of one lane stand.

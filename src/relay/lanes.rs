@@ -3,9 +3,10 @@
 
 use super::flow::Riders;
 use super::lane::{Asked, KEEP, Lane, LaneKey};
+use super::machine::{Flow, Relay, SourceLink};
 use super::sink::{Condition, Sink};
 use super::window::Window;
-use super::{Flow, Output, Relay, Source, SourceLink, Straggler};
+use super::{Output, Source, Straggler};
 use crate::protocol::{ErrorCode, Moment};
 
 impl Relay {

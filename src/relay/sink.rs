@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use super::Flow;
 use super::lane::LaneKey;
+use super::machine::Flow;
 use crate::protocol::Moment;
 
 /// Acknowledgements within this time let a sink's pace double.

@@ -12,6 +12,7 @@ mod life;
 mod node;
 mod plan;
 mod promises;
+mod queue;
 mod server;
 mod session;
 mod sink;

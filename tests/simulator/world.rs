@@ -1,14 +1,12 @@
 //! The world of one schedule: virtual time, the links between the parties and the server, and what goes
 //! wrong on them. It decides nothing that a party or the server decides.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
-
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 use crate::node::{Node, Post};
 use crate::plan::{Fault, LinkHabits, MILLI, Peer, Plan, SECOND};
+use crate::queue::Queue;
 use crate::sink::{self, Consumer, Stage};
 use crate::source::{self, Producer};
 use crate::word::{Event, Who};
@@ -37,25 +35,6 @@ enum Happening {
     Resume { who: Who },
 }
 
-struct Queued(u64, u64, Happening);
-
-impl PartialEq for Queued {
-    fn eq(&self, other: &Self) -> bool {
-        (self.0, self.1) == (other.0, other.1)
-    }
-}
-impl Eq for Queued {}
-impl PartialOrd for Queued {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-impl Ord for Queued {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.0, self.1).cmp(&(other.0, other.1))
-    }
-}
-
 /// The link of one party.
 struct Link {
     habits: LinkHabits,
@@ -73,8 +52,7 @@ pub struct World {
     plan: Plan,
     rng: StdRng,
     now: u64,
-    count: u64,
-    queue: BinaryHeap<Reverse<Queued>>,
+    queue: Queue<Happening>,
     pub node: Node,
     producer: Producer,
     producer_link: Link,
@@ -98,8 +76,7 @@ impl World {
         let mut world = Self {
             rng: StdRng::seed_from_u64(plan.seed ^ 0x5eed),
             now: 0,
-            count: 0,
-            queue: BinaryHeap::new(),
+            queue: Queue::default(),
             node: Node::new(&plan),
             producer: Producer::new(plan.producer.clone(), plan.seed ^ 0x50),
             producer_link: link(&plan.producer_link),
@@ -127,10 +104,14 @@ impl World {
 
     /// Runs to the end; the time it took, or what promise was broken.
     pub fn run(&mut self) -> Result<u64, String> {
-        while let Some(Reverse(Queued(at, _, happening))) = self.queue.pop() {
+        while let Some((at, happening)) = self.queue.next() {
             self.now = at;
-            if at > self.plan.deadline || self.count > MOST_HAPPENINGS {
-                return Err(format!("not done at {at} after {} happenings: {}", self.count, self.standing()));
+            if at > self.plan.deadline || self.queue.count() > MOST_HAPPENINGS {
+                return Err(format!(
+                    "not done at {at} after {} happenings: {}",
+                    self.queue.count(),
+                    self.standing()
+                ));
             }
             self.happen(happening)?;
             if self.is_over() {
@@ -166,8 +147,7 @@ impl World {
     }
 
     fn at(&mut self, time: u64, happening: Happening) {
-        self.count += 1;
-        self.queue.push(Reverse(Queued(time.max(self.now), self.count, happening)));
+        self.queue.add(time.max(self.now), happening);
     }
 
     fn plan_tick(&mut self) {
