@@ -21,5 +21,6 @@ export default defineConfig({
   test: {
     include: ["src/**/*.test.ts"],
     environment: "node",
+    testTimeout: 30_000, // what hangs, not what is slow
   },
 });

@@ -14,4 +14,4 @@ new Server(http).on("connection", (socket) => {
     taken();
   });
 });
-http.listen(0, "127.0.0.1", () => console.log(http.address().port));
+http.listen(0, "127.0.0.1", () => console.log(`http://127.0.0.1:${http.address().port}`));

@@ -33,7 +33,7 @@ pub(crate) fn start() -> Outcome<Server> {
             let mut words = line.split_whitespace();
             let mut command = Command::new(words.next().ok_or("RELAY_COMMAND is empty")?);
             command.args(words);
-            Server::printing_its_port(command)
+            Server::start(command)
         }
         Err(_) => Server::node(),
     }

@@ -4,11 +4,9 @@
 use std::{
     fs,
     io::{BufRead, BufReader},
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    net::SocketAddr,
     path::Path,
-    process::{Child, Command, Stdio},
-    thread,
-    time::{Duration, Instant},
+    process::{Child, ChildStdout, Command, Stdio},
 };
 
 use crate::Outcome;
@@ -16,31 +14,24 @@ use crate::Outcome;
 /// Clock ticks a second in `/proc/<pid>/stat`: 100 wherever Linux runs (`getconf CLK_TCK`).
 const TICKS: f64 = 100.0;
 
-/// How long a server may take to listen.
-const START: Duration = Duration::from_secs(20);
-
 /// A running server.
 pub(crate) struct Server {
     child: Child,
+    /// Kept open, or a server that says more would fail.
+    stdout: BufReader<ChildStdout>,
     pub(crate) addr: SocketAddr,
 }
 
 impl Server {
     /// Starts roomdrop, with nothing configured but its address.
     pub(crate) fn roomdrop() -> Outcome<Self> {
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
-        let child = Command::new(env!("CARGO_BIN_EXE_roomdrop"))
-            .args(["--listen", &free.to_string()])
-            .current_dir(std::env::temp_dir())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()?;
-        let mut server = Self { child, addr: free };
-        server.wait_until_it_listens()?;
-        Ok(server)
+        let mut command = Command::new(env!("CARGO_BIN_EXE_roomdrop"));
+        command.args(["--listen", "127.0.0.1:0"]).env("ROOMDROP_LOG__LEVEL", "warn");
+        command.current_dir(std::env::temp_dir());
+        Self::start(command)
     }
 
-    /// Starts the Node relay, which prints its port; installs its packages if they are missing.
+    /// Starts the Node relay; installs its packages if they are missing.
     pub(crate) fn node() -> Outcome<Self> {
         let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/node-relay");
         if !here.join("node_modules").is_dir() {
@@ -56,19 +47,20 @@ impl Server {
         }
         let mut command = Command::new("node");
         command.arg("relay.mjs").current_dir(here);
-        Self::printing_its_port(command)
+        Self::start(command)
     }
 
-    /// Starts a server that prints its port.
-    pub(crate) fn printing_its_port(mut command: Command) -> Outcome<Self> {
+    /// Starts a server whose first line of output ends with its address, `http://…`.
+    pub(crate) fn start(mut command: Command) -> Outcome<Self> {
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?;
+        let stdout = child.stdout.take().ok_or("no output")?;
+        let mut server = Self { child, stdout: BufReader::new(stdout), addr: SocketAddr::from(([0; 4], 0)) };
         let mut line = String::new();
-        if let Some(stdout) = child.stdout.take() {
-            BufReader::new(stdout).read_line(&mut line)?;
-        }
-        let server = |port: u16| Self { child, addr: (Ipv4Addr::LOCALHOST, port).into() };
-        let port = line.trim().parse().map_err(|_| format!("not a port: {line:?}"))?;
-        Ok(server(port))
+        server.stdout.read_line(&mut line)?;
+        let (_, addr) =
+            line.trim().rsplit_once("http://").ok_or_else(|| format!("{command:?} says {line:?}"))?;
+        server.addr = addr.parse()?;
+        Ok(server)
     }
 
     /// CPU time it has used so far, in seconds, user and system, its ended children included.
@@ -100,20 +92,6 @@ impl Server {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix(key)).ok_or("no such line")?;
         Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
-    }
-
-    fn wait_until_it_listens(&mut self) -> Outcome<()> {
-        let begun = Instant::now();
-        while begun.elapsed() < START {
-            if TcpStream::connect(self.addr).is_ok() {
-                return Ok(());
-            }
-            if let Some(status) = self.child.try_wait()? {
-                return Err(format!("the server ended at once, with {status}").into());
-            }
-            thread::sleep(Duration::from_millis(10));
-        }
-        Err(format!("the server does not listen on {} after {START:?}", self.addr).into())
     }
 }
 

@@ -5,7 +5,7 @@
 use std::{
     io::{ErrorKind, IoSlice, Read, Write},
     net::{SocketAddr, TcpStream},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -19,7 +19,7 @@ const MASK: [u8; 4] = [0x5a, 0xc3, 0x17, 0x8e];
 /// Bytes asked of the system at a time: more than one chunk brings no more.
 const READ: usize = 256 * 1024;
 
-/// How long a server may be silent before the run fails, instead of hanging.
+/// How long a server may say nothing but heartbeats before the run fails, instead of hanging.
 const SILENCE: Duration = Duration::from_secs(30);
 
 /// A packet of Socket.IO, with its binary attachment counted and its first 8 bytes kept.
@@ -89,7 +89,11 @@ pub(crate) fn connect(addr: SocketAddr, receive_buffer: Option<usize>) -> Outcom
 impl Reader {
     /// The next Socket.IO packet, or a ping that `pong` answers.
     pub(crate) fn packet(&mut self, mut pong: impl FnMut() -> Outcome<()>) -> Outcome<Packet> {
+        let begun = Instant::now();
         loop {
+            if begun.elapsed() > SILENCE {
+                return Err("the server has nothing more to say".into());
+            }
             let Message::Text(text) = self.message()? else {
                 return Err("bytes that nothing announced".into());
             };

@@ -7,7 +7,7 @@ import { TcpProxy } from "./TcpProxy";
 
 const OUTPUT = new URL("./output/", import.meta.url).pathname;
 /** Milliseconds that anything may take: two cores are shared with a server and two browsers. */
-export const SOON = Number(process.env.E2E_TIMEOUT ?? 120) * 1000 - 20_000;
+const SOON = Number(process.env.E2E_TIMEOUT ?? 120) * 1000 - 20_000;
 
 /**
  * A browser with a profile on disk, as people have, and not in memory, as private windows do. Everyone is a
@@ -39,6 +39,8 @@ export class Person {
   readonly hosts = new Set<string>();
   /** Words that were sent over the WebSocket, as Socket.IO writes them. */
   readonly said: string[] = [];
+  /** What carries the connection. */
+  carried: "polling" | "websocket" = "polling";
 
   private constructor(
     readonly name: string,
@@ -51,11 +53,14 @@ export class Person {
     page.on("console", (message) => {
       if (/Content Security Policy/i.test(message.text())) this.complaints.push(message.text());
     });
-    page.on("websocket", (socket) =>
+    page.on("websocket", (socket) => {
+      socket.on("framereceived", () => {
+        this.carried = "websocket";
+      });
       socket.on("framesent", ({ payload }) => {
         if (typeof payload === "string" && !payload.includes('["chunk"')) this.said.push(payload);
-      }),
-    );
+      });
+    });
     page.on("request", (request) => this.hosts.add(new URL(request.url()).host));
   }
 
@@ -111,12 +116,12 @@ export class Person {
   }
 
   async doneAtLeast(name: string, bytes: number): Promise<void> {
-    await expect.poll(() => this.done(name), { timeout: SOON, interval: 20 }).toBeGreaterThanOrEqual(bytes);
+    await expect.poll(() => this.done(name), { interval: 20 }).toBeGreaterThanOrEqual(bytes);
   }
 
   /** The next download's name, and its path once it is whole. */
   async download(): Promise<{ name: string; path: string }> {
-    await expect.poll(() => this.#downloads.length, { timeout: SOON }).toBeGreaterThan(0);
+    await expect.poll(() => this.#downloads.length).toBeGreaterThan(0);
     const download = this.#downloads.shift();
     if (!download) throw new Error("no download");
     return { name: download.suggestedFilename(), path: await download.path() };

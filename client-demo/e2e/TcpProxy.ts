@@ -22,6 +22,7 @@ export class TcpProxy {
   readonly #listener: Server;
   #door: "open" | "shut" = "open";
   #plan: Plan | undefined;
+  #webSockets: "passed" | "refused" = "passed";
   #pace = Number.POSITIVE_INFINITY;
   #down = 0;
 
@@ -79,6 +80,11 @@ export class TcpProxy {
     this.#pace = bytesPerSecond;
   }
 
+  /** Lets no WebSocket through from now on, as some company networks do. */
+  refuseWebSockets(): void {
+    this.#webSockets = "refused";
+  }
+
   async stop(): Promise<void> {
     this.#endAll();
     await new Promise((closed) => this.#listener.close(closed));
@@ -106,8 +112,20 @@ export class TcpProxy {
     this.#pairs.add(pair);
     const end = () => this.#end(pair);
     for (const socket of [client, server]) socket.on("error", end).on("close", end);
-    client.pipe(server);
+    client.on("data", (bytes) => this.#carry(pair, bytes));
     server.on("data", (bytes) => this.#bring(pair, bytes));
+  }
+
+  #carry(pair: Pair, bytes: Buffer): void {
+    const { client, server } = pair;
+    const begins = bytes.toString("latin1", 0, 300);
+    if (this.#webSockets === "refused" && /^GET \S*transport=websocket/.test(begins)) {
+      this.#end(pair);
+      return;
+    }
+    if (server.write(bytes)) return;
+    client.pause();
+    server.once("drain", () => client.resume());
   }
 
   #bring(pair: Pair, bytes: Buffer): void {

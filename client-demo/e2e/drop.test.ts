@@ -18,6 +18,7 @@ test("a small file that is accepted arrives byte for byte", async () => {
   await bo.reads("small.txt", "received");
   await ada.readsOf("small.txt", "Bo", "has all of it");
   await ada.reads("small.txt", "everyone who accepted has it");
+  expect([ada.carried, bo.carried]).toEqual(["websocket", "websocket"]);
 });
 
 test("a large file arrives byte for byte through the private file system", async () => {
@@ -88,6 +89,19 @@ test("an offer to one member is shown to that member alone", async () => {
   await ada.offer(await here.files.file("for everyone.txt", 10));
   await cy.reads("for everyone.txt", "offered to you");
   expect(await cy.transfer("for bo.txt").count()).toBe(0);
+});
+
+test("where WebSockets do not pass, long polling carries the bytes", async () => {
+  const [ada, bo] = [await here.person("Ada"), await here.person("Bo")];
+  for (const one of [ada, bo]) {
+    one.proxy.refuseWebSockets();
+    await one.enter("polling-room");
+  }
+  const path = await here.files.file("polled.bin", 24 * MIB + 1);
+  await ada.offer(path);
+  await bo.press("polled.bin", "accept");
+  expect(await sha256((await bo.download()).path)).toBe(await sha256(path));
+  expect([ada.carried, bo.carried]).toEqual(["polling", "polling"]);
 });
 
 test("the browser's own download gets the same bytes over HTTP", async () => {

@@ -13,7 +13,7 @@ use crate::protocol::{DropId, TransferId};
 use crate::room::PeerId;
 
 /// Commands that may wait; one more is refused with `overloaded`.
-const MAILBOX: usize = 1024;
+const MAILBOX: usize = 8192;
 
 /// What a room is told.
 pub enum Command {

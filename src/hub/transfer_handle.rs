@@ -17,7 +17,7 @@ use crate::protocol::{Digest, MemberId, Secret};
 use crate::room::PeerId;
 
 /// Commands that may wait; one more is refused with `overloaded`.
-const MAILBOX: usize = 1024;
+const MAILBOX: usize = 8192;
 
 /// What a transfer is told. A command from a link that has no such part in the transfer is refused with
 /// `not_allowed`.

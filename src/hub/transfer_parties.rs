@@ -117,7 +117,9 @@ impl Task {
         let outcome = match self.session.handle(now, Input::Accept { member, token }) {
             Ok(Reply::Accepted(token)) => {
                 self.hub.know_token(&token, self.session.transfer().id());
-                self.tokens.push(token.clone());
+                if !self.tokens.contains(&token) {
+                    self.tokens.push(token.clone());
+                }
                 Ok((token, self.file_now()))
             }
             Ok(_) => Err(ErrorCode::Internal.into()),

@@ -146,10 +146,16 @@ impl Task {
             Command::OpenSource { peer, token, port, answer } => self.open_source(peer, &token, port, answer),
             Command::Chunk { peer, lane, offset, bytes, digest, answer } => {
                 let end = offset.saturating_add(bytes.len() as u64);
+                if self.is_too_large(end) {
+                    return answer.refuse(ErrorCode::TooLarge);
+                }
                 let outcome = self.source_says(peer, Input::Chunk { lane, offset, bytes, digest });
                 answer.give(outcome.map(|_| end));
             }
             Command::SourceEnd { peer, size, digest, answer } => {
+                if size.is_some_and(|size| self.is_too_large(size)) {
+                    return answer.refuse(ErrorCode::TooLarge);
+                }
                 answer.give(self.source_says(peer, Input::SourceEnd { size, digest }).map(drop));
             }
             Command::SourceFail { peer, answer } => {
@@ -195,6 +201,11 @@ impl Task {
             }
             Command::Forget => drop(self.give(Input::Forget)),
         }
+    }
+
+    /// Whether a file may not have this many bytes. Of a live stream nobody knew before.
+    fn is_too_large(&self, bytes: u64) -> bool {
+        self.hub.options().room.max_size.is_some_and(|most| bytes > most)
     }
 
     /// Does what the session decided, until it rests.

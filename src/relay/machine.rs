@@ -121,6 +121,11 @@ impl Relay {
             || self.lanes.iter().any(|lane| lane.window.start() == 0)
     }
 
+    /// Whether the source may have this size, by what is known of it and what it has sent.
+    pub fn may_end_at(&self, size: u64) -> bool {
+        size >= self.sent && self.size.is_none_or(|known| known == size)
+    }
+
     /// Whether every byte of the source was taken in at some time.
     pub fn has_all(&self) -> bool {
         self.size == Some(self.sent)
@@ -139,8 +144,7 @@ impl Relay {
     }
 
     fn learn_size(&mut self, size: u64) -> Result<(), ErrorCode> {
-        let contradicts = self.size.is_some_and(|known| known != size) || size < self.sent;
-        if contradicts {
+        if !self.may_end_at(size) {
             return Err(ErrorCode::BadRequest);
         }
         self.size = Some(size);

@@ -548,17 +548,19 @@ fn an_offer_that_cannot_be_is_refused_with_its_reason() {
 fn ids_that_are_not_new_are_the_servers_own_mistake() {
     let mut rig = two();
     let (drop, _) = rig.offer(1, 1, None);
-    let again = |drop: &DropId, transfers: &[u64]| Input::Offer {
+    let again = |drop: &DropId, files: usize, transfers: &[u64]| Input::Offer {
         peer: PeerId(1),
-        offer: offer(&[Some(1)], None),
+        offer: offer(&vec![Some(1); files], None),
         drop: drop.clone(),
         transfers: transfers.iter().copied().map(transfer).collect(),
     };
     let fresh = DropId::from_random(99);
-    rig.refused(again(&drop.drop, &[9]), ErrorCode::Internal);
-    rig.refused(again(&fresh, &[1]), ErrorCode::Internal);
-    rig.refused(again(&fresh, &[]), ErrorCode::Internal);
-    rig.refused(again(&fresh, &[8, 9]), ErrorCode::Internal);
+    rig.refused(again(&drop.drop, 1, &[9]), ErrorCode::Internal);
+    rig.refused(again(&fresh, 1, &[1]), ErrorCode::Internal);
+    rig.refused(again(&fresh, 1, &[]), ErrorCode::Internal);
+    rig.refused(again(&fresh, 1, &[8, 9]), ErrorCode::Internal);
+    rig.refused(again(&fresh, 1, &[8, 8]), ErrorCode::Internal);
+    rig.refused(again(&fresh, 2, &[8, 8]), ErrorCode::Internal);
 }
 
 #[test]
@@ -582,6 +584,7 @@ fn the_oldest_drop_that_has_ended_makes_place_for_another() {
     rig.refused(Rig::picking(2, &forgotten[0]), ErrorCode::TransferNotFound);
     let late = status(forgotten[0].clone(), TransferState::Active);
     rig.refused(Input::Status(late), ErrorCode::TransferNotFound);
+    rig.refused(Input::Gone { transfer: forgotten[0].clone() }, ErrorCode::TransferNotFound);
 }
 
 #[test]
@@ -614,6 +617,11 @@ fn the_sender_steers_all_and_a_receiver_its_own_part() {
 fn a_status_is_told_in_its_envelope_and_kept_for_newcomers() {
     let mut rig = two();
     let (drop, _) = rig.offer(1, 1, None);
+    rig.outputs();
+    rig.stands(&drop.transfers[0].transfer, TransferState::Active);
+    let shown = rig.enter(3, "carol").drops[0].transfers[0].clone();
+    assert_eq!(shown.size, Some(1), "a size that is known stays known");
+    rig.leave(3);
     rig.outputs();
     let mut failed = status(drop.transfers[0].transfer.clone(), TransferState::Failed);
     failed.size = Some(42);

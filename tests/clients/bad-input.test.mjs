@@ -213,13 +213,13 @@ describe('bad input', () => {
     const stranger = await join(server.url, newRoom());
     const nobody = await connect(server.url);
     const { transfer, drop } = sent;
-    // To who is not in the room it may as well not exist.
+    // To who is not in the room it does not exist.
     for (const { rooms } of [stranger, nobody]) {
       for (const event of ['accept', 'reject', 'pause', 'resume', 'cancel']) {
-        refused(await rooms.ask(`transfer:${event}`, { transfer }), 'not_allowed', 'transfer_not_found');
+        refused(await rooms.ask(`transfer:${event}`, { transfer }), 'transfer_not_found');
       }
       for (const event of ['accept', 'reject']) {
-        refused(await rooms.ask(`transfer:${event}`, { drop }), 'not_allowed', 'drop_not_found');
+        refused(await rooms.ask(`transfer:${event}`, { drop }), 'drop_not_found');
       }
     }
     for (const { transfers } of [stranger, nobody]) {
@@ -251,6 +251,12 @@ describe('bad input', () => {
       'not_allowed',
     );
     refused(await sender.rooms.ask('drop:offer', { room, files: [] }), 'bad_request');
+  });
+
+  test('a server that keeps nothing refuses to keep', async () => {
+    const files = [{ name: 'a', size: 1 }];
+    refused(await sender.rooms.ask('drop:offer', { room, files, keep: true }), 'not_allowed');
+    ok(await sender.rooms.ask('drop:offer', { room, files, keep: false }));
   });
 
   test('a key of somebody else does not open a room that has a passphrase', async () => {

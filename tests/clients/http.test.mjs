@@ -124,6 +124,18 @@ test('a download that was broken off is a receiver that is away, and holds nobod
   await finish(await other.receive(transfer), bytes);
 });
 
+test('a member whose download ends is not away while its socket receives', async () => {
+  const { sender, receiver, bytes, transfer, url } = await offered();
+  const sink = await receiver.receive(transfer, { stopAt: 1000 });
+  await sink.reaches(1000);
+  assert.equal((await curl(url, '--range', '0-99')).status, 206);
+  sink.go();
+  await finish(sink, bytes);
+  await sender.receiverState(transfer, receiver, 'complete');
+  const states = sender.statuses.flatMap(({ data }) => data.receivers).map(({ state }) => state);
+  assert.ok(!states.includes('away'), String(states));
+});
+
 test('a slow download does not hold the others', async () => {
   const { receiver, other, bytes, transfer, url } = await offered(randomFile(20 * MIB));
   const path = joinPath(folder, 'slow.bin');
@@ -180,6 +192,49 @@ test('a live stream is downloaded as it comes, without a length', async () => {
   assert.equal(await within(whole.ended, 'the end of the download'), 0);
   assert.equal(sha256(readFileSync(path)), sha256(bytes));
   await sender.state(transfer, 'complete');
+});
+
+test('a live stream whose size is not known has no ranges', async () => {
+  const { sender, receiver } = await people();
+  const bytes = randomFile(MIB);
+  const { transfer, source } = await sender.send(bytes, { live: true });
+  const { url } = await receiver.accept(transfer);
+  const asked = curl(server.url + url, '--range', '100-200');
+  await until('the server pulls', () => source.pulls.length > 0);
+  source.feed(transfer, MIB);
+  ok(await sender.transfers.ask('source:end', { transfer, size: MIB }));
+  const { status, headers, body } = await asked;
+  assert.equal(status, 200);
+  assert.notEqual(headers['accept-ranges'], 'bytes');
+  assert.equal(sha256(body), sha256(bytes));
+});
+
+test('once the digest is known it is the ETag, and conditions go by it', async () => {
+  const { sender, bytes, transfer, url } = await offered();
+  assert.equal((await curl(url, '--head')).headers.etag, undefined);
+  const digest = sha256(bytes);
+  ok(await sender.transfers.ask('source:end', { transfer, digest }));
+  const { etag } = (await curl(url, '--head')).headers;
+  assert.match(etag, /^"[^"]+"$/);
+  const ask = (...headers) => curl(url, ...headers.flatMap((header) => ['--header', header]));
+  assert.equal((await ask(`If-None-Match: ${etag}`)).status, 304);
+  assert.equal((await ask('If-None-Match: "another"', 'Range: bytes=0-9')).status, 206);
+  const same = await ask(`If-Range: ${etag}`, 'Range: bytes=5-9');
+  assert.equal(same.status, 206);
+  assert.deepEqual(same.body, bytes.subarray(5, 10));
+  const other = await ask('If-Range: "another"', 'Range: bytes=5-9');
+  assert.equal(other.status, 200);
+  assert.equal(sha256(other.body), sha256(bytes));
+});
+
+test('several downloads at once by one token are fine', async () => {
+  const { bytes, url } = await offered();
+  const ranges = Array.from({ length: 5 }, (_, index) => [index * MIB, Math.min(SIZE, (index + 1) * MIB)]);
+  const parts = await Promise.all(ranges.map(([from, to]) => curl(url, '--range', `${from}-${to - 1}`)));
+  for (const [index, [from, to]] of ranges.entries()) {
+    assert.equal(parts[index].status, 206);
+    assert.equal(sha256(parts[index].body), sha256(bytes.subarray(from, to)));
+  }
 });
 
 test('an empty file is a download too', async () => {

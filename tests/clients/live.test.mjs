@@ -114,6 +114,20 @@ test('a live stream that is lost before its end has failed at once', async () =>
   }
 });
 
+test('a sender may come again over a new link before its live stream has begun', async () => {
+  const { sender, receivers } = await people(1);
+  const bytes = randomFile(MIB);
+  const { transfer, token, source } = await sender.send(bytes, { live: true });
+  source.close();
+  const link = await connect(server.url);
+  await new Source(link.transfers).serve({ transfer, token }, bytes);
+  sender.transfers.socket.disconnect();
+  const sink = await receivers[0].receive(transfer);
+  await sink.reaches(MIB);
+  ok(await link.transfers.ask('source:end', { transfer, size: MIB }));
+  await finish(sink, bytes);
+});
+
 test('the end of a live stream must fit what was sent', async () => {
   const { sender, receivers } = await people(1);
   const bytes = randomFile(MIB);
@@ -124,6 +138,34 @@ test('the end of a live stream must fit what was sent', async () => {
   assert.equal(sink.end, null);
   ok(await sender.transfers.ask('source:end', { transfer, size: MIB }));
   await finish(sink, bytes);
+});
+
+test('a file may be as large as the server allows, and a live stream brings no more', async () => {
+  const small = await startServer({ TRANSFERS__MAX_SIZE: '1MiB' });
+  try {
+    const room = newRoom();
+    const [sender, receiver] = [await join(small.url, room), await join(small.url, room)];
+    const offer = (size) => sender.rooms.ask('drop:offer', { room, files: [{ name: 'a', size }] });
+    refused(await offer(MIB + 1), 'too_large');
+    ok(await offer(MIB));
+    const bytes = randomFile(MIB);
+    const { transfer, source } = await sender.send(bytes, { live: true, ready: MIB });
+    const sink = await receiver.receive(transfer);
+    await sink.reaches(MIB);
+    const { lane } = source.pulls.at(-1);
+    const more = { transfer, lane, offset: MIB };
+    refused(await sender.transfers.ask('chunk', more, randomFile(1)), 'too_large');
+    refused(
+      await sender.transfers.ask('source:end', { transfer, size: MIB + 1 }),
+      'too_large',
+      'bad_request',
+    );
+    ok(await sender.transfers.ask('source:end', { transfer, size: MIB }));
+    await finish(sink, bytes);
+  } finally {
+    closeAll();
+    await small.stop();
+  }
 });
 
 /** A sender and `count` receivers in a room of their own. */

@@ -141,6 +141,20 @@ describe('people in rooms', () => {
     );
   });
 
+  test('a key that the server does not know makes a new member', async () => {
+    const room = newRoom();
+    const anna = await join(server.url, room);
+    const elsewhere = await join(server.url, newRoom());
+    const key = 'f'.repeat(32);
+    const ben = await join(server.url, room, { key });
+    assert.equal(ben.key, key, 'a client need not learn another key after a restart of the server');
+    const carla = await join(server.url, room, { key: 'of another form' });
+    assert.notEqual(carla.key, 'of another form');
+    assert.equal(new Set([anna.id, ben.id, carla.id]).size, 3);
+    const foreign = await join(server.url, room, { key: elsewhere.key });
+    assert.equal(foreign.joined.members.length, 4);
+  });
+
   test('two windows of one member are one member, here until both are gone', async () => {
     const room = newRoom();
     const anna = await join(server.url, room);
@@ -185,6 +199,11 @@ describe('people in rooms', () => {
     assert.deepEqual(rooms.inbox.all('room:message'), [], 'heard from outside');
     const joined = ok(await rooms.ask('room:join', { room, passphrase: 'open sesame' }));
     assert.equal(joined.members.length, 2);
+    assert.equal(
+      (await join(server.url, room, { key: joined.key })).id,
+      joined.member.id,
+      'a known key is enough',
+    );
     assert.equal((await anna.rooms.inbox.next('room:joined')).member.id, joined.member.id);
   });
 
@@ -204,11 +223,9 @@ describe('people in rooms', () => {
     await carla.rooms.inbox.next('room:message', (message) => message.id === id);
     assert.deepEqual(carla.rooms.inbox.all('drop:offered'), []);
     assert.deepEqual(carla.rooms.inbox.all('transfer:status'), []);
-    refused(
-      await carla.rooms.ask('transfer:accept', { transfer: transfers[0].transfer }),
-      'not_allowed',
-      'transfer_not_found',
-    );
+    const [{ transfer }] = transfers;
+    refused(await carla.rooms.ask('transfer:accept', { transfer }), 'transfer_not_found');
+    refused(await carla.rooms.ask('transfer:accept', { drop }), 'drop_not_found');
     const late = await join(server.url, room);
     assert.deepEqual(late.joined.drops, []);
     const again = await join(server.url, room, { key: ben.key });

@@ -22,7 +22,9 @@ after(async () => {
 });
 
 test('eight receivers get the file, and the sender sends it about once', async () => {
-  const { sender, receivers } = await people(8);
+  // With the patience it has by default: on a busy machine anyone may be late for less.
+  const calm = await startServer();
+  const { sender, receivers } = await people(8, calm);
   const bytes = randomFile(8 * MIB + 3);
   const { transfer, source } = await sender.send(bytes);
   const accepted = await Promise.all(receivers.map((receiver) => receiver.accept(transfer)));
@@ -34,6 +36,8 @@ test('eight receivers get the file, and the sender sends it about once', async (
   await sender.status(transfer, (data) => everyone(data, 8, 'complete'), 'all eight are complete');
   assertLegalStatuses(sender.statuses, transfer);
   assert.ok(source.uploaded < 1.5 * bytes.length, `sent ${source.uploaded} bytes of ${bytes.length}`);
+  for (const person of [sender, ...receivers]) person.vanish();
+  await calm.stop();
 });
 
 test('a slow receiver does not hold the fast ones, and gets all of it in its own time', async () => {
@@ -393,6 +397,42 @@ test('a receiver may say twice that it has everything', async () => {
   assertLegalStatuses(sender.statuses, transfer);
 });
 
+test('who opens is told how the transfer stands, and its end when that is known', async () => {
+  const { sender, receivers } = await people(1);
+  const [receiver] = receivers;
+  const bytes = randomFile(1000);
+  const { transfer, token } = await sender.send(bytes);
+  const sink = await receiver.receive(transfer);
+  await finish(sink, bytes);
+  await sender.state(transfer, 'complete');
+  const link = await connect(server.url);
+  ok(await link.transfers.ask('source:open', { token }));
+  const { code, data } = await link.transfers.inbox.next('transfer:status');
+  assert.equal(code, 200);
+  assert.equal(data.state, 'complete');
+  assert.deepEqual(sink.end, { transfer, size: bytes.length });
+});
+
+test('a pull that is repeated or late does no harm, and one that cannot be is refused', async () => {
+  const { sender, receivers } = await people(1);
+  const [receiver] = receivers;
+  const bytes = randomFile(MIB);
+  const { transfer } = await sender.send(bytes);
+  const sink = await receiver.receive(transfer, { stopAt: 200 * KIB, lane: 4 });
+  await sink.reaches(200 * KIB);
+  const pull = (words) => receiver.transfers.ask('pull', { transfer, ...words });
+  const [lane, held] = [sink.lane, sink.held];
+  ok(await pull({ lane, from: held, limit: held }));
+  ok(await pull({ lane, from: held, limit: held }), 200);
+  ok(await pull({ lane, from: 0, limit: 1000 }));
+  ok(await pull({ lane: lane - 1, from: 0, limit: MIB }));
+  refused(await pull({ lane, from: held + 1, limit: MIB }), 'bad_request');
+  refused(await pull({ lane: lane + 1, from: MIB + 1, limit: MIB + 2 }), 'bad_request');
+  assert.equal(sink.held, held, 'more came than was pulled');
+  sink.go();
+  await finish(sink, bytes);
+});
+
 test('a token alone is enough to receive: another program may do it', async () => {
   const { sender, receivers } = await people(1);
   const bytes = randomFile(MIB);
@@ -406,11 +446,11 @@ test('a token alone is enough to receive: another program may do it', async () =
 });
 
 /** A sender and `count` receivers in a room of their own. */
-async function people(count) {
+async function people(count, { url } = server) {
   const room = newRoom();
-  const sender = await join(server.url, room, { name: 'sender' });
+  const sender = await join(url, room, { name: 'sender' });
   const names = Array.from({ length: count }, (_, index) => `receiver ${index}`);
-  const receivers = await Promise.all(names.map((name) => join(server.url, room, { name })));
+  const receivers = await Promise.all(names.map((name) => join(url, room, { name })));
   return { room, sender, receivers };
 }
 

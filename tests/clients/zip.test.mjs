@@ -50,7 +50,10 @@ test('a drop comes as one ZIP while its sender sends it, and each file counts as
   assert.equal(status, 200);
   assert.equal(headers['content-type'], 'application/zip');
   assert.equal(headers['content-length'], String(body.length));
-  assert.equal(headers['content-disposition'], `attachment; filename="roomdrop.zip"; filename*=UTF-8''roomdrop.zip`);
+  assert.equal(
+    headers['content-disposition'],
+    `attachment; filename="roomdrop.zip"; filename*=UTF-8''roomdrop.zip`,
+  );
   assert.match(headers['cache-control'], /no-store/);
   assert.equal(headers['x-content-type-options'], 'nosniff');
   const entries = await assertHolds(body, files);
@@ -226,7 +229,9 @@ test('each ZIP is one of the downloads that a token may have at once', async () 
   const { sender, receiver, transfers, url } = await offered(files);
   ok(await sender.rooms.ask('transfer:pause', { transfer: transfers[0] }));
   await receiver.state(transfers[0], 'paused');
-  const paths = Array.from({ length: DOWNLOADS_AT_ONCE }, (_, index) => joinPath(folder, `many-${index}.zip`));
+  const paths = Array.from({ length: DOWNLOADS_AT_ONCE }, (_, index) =>
+    joinPath(folder, `many-${index}.zip`),
+  );
   const held = paths.map((path) => download(url, '--no-buffer', '--output', path));
   await until('they have begun', () => paths.every((path) => sizeOf(path) > 0));
   const { status, body } = await curl(url);
@@ -298,7 +303,17 @@ async function offered(files) {
   assert.equal(accepted.zip, `/drops/${drop}/content?token=${tokens[0]}`);
   const transfers = taken.transfers.map(({ transfer }) => transfer);
   const sourceTokens = taken.transfers.map(({ token }) => token);
-  return { sender, receiver, other, source, drop, transfers, tokens, sourceTokens, url: server.url + accepted.zip };
+  return {
+    sender,
+    receiver,
+    other,
+    source,
+    drop,
+    transfers,
+    tokens,
+    sourceTokens,
+    url: server.url + accepted.zip,
+  };
 }
 
 /** Checks that a ZIP (its bytes, or where it lies) holds just these files; what the reader says of them. */

@@ -1,3 +1,4 @@
+// What the page makes of names, sizes and times, and the strings it shows.
 import { expect, test } from "vitest";
 import { Incoming } from "../sdk/Incoming";
 import { Outgoing } from "../sdk/Outgoing";
@@ -7,7 +8,7 @@ import { randomRoomId, roomIdIn } from "./roomId";
 import { transferView } from "./store/views";
 
 const OFFERED = { transfer: "t", name: "a", size: 10, type: "text/plain", state: "offered" as const };
-const nameOf = (member: string) => member;
+const VIEWER = { me: "me", online: true, nameOf: (member: string) => member };
 
 function folded<T extends Incoming | Outgoing>(transfer: T, state: TransferState, mine?: ReceiverState): T {
   const receivers = mine ? [{ member: "me", state: mine, received: 4 }] : [];
@@ -22,7 +23,7 @@ function incoming(stage: Incoming["stage"], state: TransferState, mine?: Receive
 }
 
 test("only what makes sense can be pressed by a receiver", () => {
-  const actions = (...how: Parameters<typeof incoming>) => transferView(incoming(...how), nameOf).actions;
+  const actions = (...how: Parameters<typeof incoming>) => transferView(incoming(...how), VIEWER).actions;
   expect(actions("offered", "offered")).toEqual(["accept", "download", "reject"]);
   expect(actions("offered", "cancelled")).toEqual([]);
   expect(actions("receiving", "active", "receiving")).toEqual(["pause", "cancel"]);
@@ -35,19 +36,30 @@ test("only what makes sense can be pressed by a receiver", () => {
 test("only what makes sense can be pressed by a sender", () => {
   const outgoing = folded(new Outgoing(OFFERED), "active");
   outgoing.stage = "serving";
-  expect(transferView(outgoing, nameOf).actions).toEqual(["pause", "cancel"]);
-  expect(transferView(folded(outgoing, "paused"), nameOf).actions).toEqual(["resume", "cancel"]);
+  expect(transferView(outgoing, VIEWER).actions).toEqual(["pause", "cancel"]);
+  expect(transferView(folded(outgoing, "paused"), VIEWER).actions).toEqual(["resume", "cancel"]);
   outgoing.stage = "missing";
-  expect(transferView(folded(outgoing, "suspended"), nameOf).actions).toEqual(["supply", "pause", "cancel"]);
-  expect(transferView(folded(outgoing, "failed"), nameOf).actions).toEqual([]);
+  expect(transferView(folded(outgoing, "suspended"), VIEWER).actions).toEqual(["supply", "pause", "cancel"]);
+  expect(transferView(folded(outgoing, "failed"), VIEWER).actions).toEqual([]);
 });
 
-test("those who have not answered are not shown as receivers", () => {
+test("receivers are those who answered, and not the one who looks", () => {
   const outgoing = folded(new Outgoing(OFFERED), "active", "invited");
-  expect(transferView(outgoing, nameOf).receivers).toEqual([]);
-  expect(transferView(folded(outgoing, "active", "receiving"), nameOf).receivers).toMatchObject([
+  const sender = { ...VIEWER, me: "sender" };
+  expect(transferView(outgoing, sender).receivers).toEqual([]);
+  folded(outgoing, "active", "receiving");
+  expect(transferView(outgoing, sender).receivers).toMatchObject([
     { name: "me", words: "receiving", done: 4, flows: true },
   ]);
+  expect(transferView(outgoing, VIEWER).receivers).toEqual([]);
+});
+
+test("without a connection what was moving is said to wait for it, and the rest stands", () => {
+  const offline = { ...VIEWER, online: false };
+  expect(transferView(incoming("receiving", "active", "receiving"), offline).words).toMatch(
+    /^waiting for the/,
+  );
+  expect(transferView(incoming("offered", "offered"), offline).words).toBe("offered to you");
 });
 
 test("a percentage is never 100 before all is there", () => {

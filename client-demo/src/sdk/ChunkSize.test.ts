@@ -1,3 +1,4 @@
+// The protocol's rule for chunk sizes, case by case.
 import { expect, test } from "vitest";
 import { CHUNK_MAX, CHUNK_MIN, ChunkSize, KIB, MIB } from "./ChunkSize";
 

@@ -1,3 +1,4 @@
+// A consumer against a fake link: every byte once, whatever the link does.
 import { expect, test } from "vitest";
 import { blobSource } from "./blobSource";
 import { KIB, MIB } from "./ChunkSize";

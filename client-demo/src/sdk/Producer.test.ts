@@ -1,3 +1,4 @@
+// A producer against a fake link: what was asked for, and nothing else.
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { KIB, MIB } from "./ChunkSize";
 import { Producer } from "./Producer";
@@ -10,13 +11,15 @@ const SIZE = 20 * MIB;
 const TRANSFER = "t1";
 
 /** A file whose every byte tells its offset. */
+const content = Uint8Array.from({ length: SIZE }, (_, index) => index % 251);
+
 function patterned(size = SIZE): Source {
-  return {
-    size,
-    async read(offset, len) {
-      return Uint8Array.from({ length: len }, (_, index) => (offset + index) % 251);
-    },
-  };
+  return { size, read: async (offset, len) => content.subarray(offset, offset + len) };
+}
+
+/** Patient, since the machine may be busy; a condition that never comes true fails all the same. */
+function until(comes: () => boolean): Promise<boolean> {
+  return vi.waitUntil(comes, { timeout: 20_000, interval: 5 });
 }
 
 interface Sent extends Chunk {
@@ -83,16 +86,16 @@ afterEach(() => {
 test("a pull is served in order, without gap, and not beyond its limit", async () => {
   const { sent, pull, end } = producing();
   pull(1, 0, 8 * MIB);
-  await vi.waitUntil(() => end(1) === 8 * MIB);
+  await until(() => end(1) === 8 * MIB);
   expectServed(sent, 1, 0, 8 * MIB);
 });
 
 test("a higher limit goes on where the lane was, up to the end of the file", async () => {
   const { sent, pull, end } = producing();
   pull(1, 3, 8 * MIB);
-  await vi.waitUntil(() => end(1) === 8 * MIB);
+  await until(() => end(1) === 8 * MIB);
   pull(1, 5 * MIB, 100 * MIB);
-  await vi.waitUntil(() => end(1) === SIZE);
+  await until(() => end(1) === SIZE);
   expectServed(sent, 1, 3, SIZE);
 });
 
@@ -101,7 +104,7 @@ test("several lanes run at once, each from its own offset", async () => {
   pull(1, 0, 2 * MIB);
   pull(2, 10 * MIB, 12 * MIB);
   pull(3, 5, 6);
-  await vi.waitUntil(() => {
+  await until(() => {
     vi.advanceTimersByTime(10);
     return end(1) === 2 * MIB && end(2) === 12 * MIB && end(3) === 6;
   });
@@ -115,22 +118,22 @@ test("no more than four chunks wait for their acknowledgement", async () => {
   const acks: (() => void)[] = [];
   const { sent, pull } = producing(patterned(), () => new Promise((done) => acks.push(done)));
   pull(1, 0, SIZE);
-  await vi.waitUntil(() => sent.length === 4);
+  await until(() => sent.length === 4);
   await Promise.resolve();
   expect(sent).toHaveLength(4);
   acks[0]?.();
-  await vi.waitUntil(() => sent.length === 5);
+  await until(() => sent.length === 5);
 });
 
 test("a stopped lane sends nothing more", async () => {
   const acks: (() => void)[] = [];
   const { producer, sent, pull, end } = producing(patterned(), () => new Promise((done) => acks.push(done)));
   pull(1, 0, SIZE);
-  await vi.waitUntil(() => sent.length === 4);
+  await until(() => sent.length === 4);
   producer.stop({ transfer: TRANSFER, lane: 1 });
   for (const ack of acks) ack();
   pull(2, 0, 10);
-  await vi.waitUntil(() => end(2) === 10);
+  await until(() => end(2) === 10);
   expect(sent.filter((one) => one.lane === 1)).toHaveLength(4);
 });
 
@@ -140,12 +143,12 @@ test("a refused chunk ends the lane until the server pulls again", async () => {
     if (refuse) throw new RoomdropError("unexpected_chunk", "not asked for");
   });
   pull(1, 0, 50 * KIB);
-  await vi.waitUntil(() => sent.length === 1);
+  await until(() => sent.length === 1);
   pull(2, 0, 10);
-  await vi.waitUntil(() => sent.length === 2);
+  await until(() => sent.length === 2);
   refuse = false;
   pull(1, 20 * KIB, 60 * KIB);
-  await vi.waitUntil(() => sent.length === 3);
+  await until(() => sent.length === 3);
   expect(sent[2]).toMatchObject({ lane: 1, offset: 20 * KIB });
   expect(sent[2]?.bytes.byteLength).toBe(40 * KIB);
   expect(failures).toEqual([]);
@@ -158,7 +161,7 @@ test("an overloaded server gets the same chunk again after a moment", async () =
     if (tries === 1) throw new RoomdropError("overloaded", "later");
   });
   pull(1, 0, 50 * KIB);
-  await vi.waitUntil(() => {
+  await until(() => {
     vi.advanceTimersByTime(1000);
     return sent.length === 2;
   });
@@ -172,9 +175,9 @@ test("a file that can't be read any more is told to the server, and ends the tra
   const source = { ...patterned(), read: () => Promise.reject(new RoomdropError("file_changed", "changed")) };
   const { said, failures, pull } = producing(source);
   pull(1, 0, 10);
-  await vi.waitUntil(() => failures.length > 0);
+  await until(() => failures.length > 0);
   expect(failures).toEqual(["file_changed"]);
-  await vi.waitUntil(() => said.includes("source:fail"));
+  await until(() => said.includes("source:fail"));
 });
 
 test("after a lost link it opens again and serves what is pulled then, and nothing of before", async () => {
@@ -184,13 +187,13 @@ test("after a lost link it opens again and serves what is pulled then, and nothi
     () => new Promise((done) => acks.push(done)),
   );
   pull(1, 0, SIZE);
-  await vi.waitUntil(() => sent.length === 4);
+  await until(() => sent.length === 4);
   link.cut();
   producer.linkDown();
   link.up = true;
   producer.linkUp();
   pull(2, 7, 17);
-  await vi.waitUntil(() => sent.some((one) => one.lane === 2));
+  await until(() => sent.some((one) => one.lane === 2));
   expect(said.filter((event) => event === "source:open")).toHaveLength(2);
   expect(sent.filter((one) => one.lane === 1)).toHaveLength(4);
   expect(sent.at(-1)).toMatchObject({ lane: 2, offset: 7 });
@@ -199,9 +202,9 @@ test("after a lost link it opens again and serves what is pulled then, and nothi
 test("it still serves after the last byte, since someone may accept late", async () => {
   const { sent, pull, end } = producing(patterned(10));
   pull(1, 0, 10);
-  await vi.waitUntil(() => end(1) === 10);
+  await until(() => end(1) === 10);
   pull(2, 0, 10);
-  await vi.waitUntil(() => end(2) === 10);
+  await until(() => end(2) === 10);
   expectServed(sent, 2, 0, 10);
 });
 
@@ -219,12 +222,12 @@ test("the digest is computed after the first chunk is through, and told again un
     link.cut();
   });
   pull(1, 0, 10);
-  await vi.waitUntil(() => order.includes("chunk"));
+  await until(() => order.includes("chunk"));
   producer.linkDown();
   link.up = true;
   producer.linkUp();
   pull(2, 0, 10);
   link.cut = () => undefined;
-  await vi.waitUntil(() => said.includes("source:end"));
+  await until(() => said.includes("source:end"));
   expect(order).toEqual(["chunk", "chunk", "digest"]);
 });

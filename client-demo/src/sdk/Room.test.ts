@@ -1,3 +1,4 @@
+// A room against a fake relay: joining, offering, accepting, coming back.
 import { expect, test } from "vitest";
 import { Drop } from "./Drop";
 import type { Asks } from "./events";
@@ -27,6 +28,8 @@ const OTHER = { id: "m2", name: "Bo" };
 class FakeRoom {
   readonly asked: { event: string; say: unknown }[] = [];
   drops: OfferedDrop[] = [];
+  /** Who whoever joins is. */
+  member = ME;
   /** Thrown by the next asks of an event, one each. */
   readonly refuse: Partial<Record<keyof Asks, RoomdropError[]>> = {};
   readonly people = new FakeLink((event, say) => this.#answer(event, say));
@@ -61,7 +64,7 @@ class FakeRoom {
 
   #joined({ room, key = "key" }: Join): Joined {
     const members = [ME, OTHER].map((member) => ({ ...member, online: true }));
-    return { room, member: ME, key, members, drops: this.drops, messages: [] };
+    return { room, member: this.member, key, members, drops: this.drops, messages: [] };
   }
 
   #accepted({ transfer, drop }: Pick) {
@@ -185,6 +188,23 @@ test("a reload joins as the same member, from what was remembered", async () => 
   expect(server.of("room:join").at(-1)).toMatchObject({ key: "key" });
 });
 
+test("a server that has forgotten everything is told of, and what it forgot is gone", async () => {
+  const server = new FakeRoom();
+  server.drops = [offeredBy(OTHER)];
+  const { room, up, down } = enter(server);
+  const problems: string[] = [];
+  room.on("problem", ({ code }) => problems.push(code));
+  up();
+  await room.joined();
+  expect(room.drops).toHaveLength(1);
+  down();
+  server.drops = [];
+  server.member = { id: "m9", name: "Ada" };
+  up();
+  await room.joined();
+  expect([room.me?.id, room.drops, problems]).toEqual(["m9", [], ["transfer_not_found"]]);
+});
+
 test("a refusal is told with its code, and another try may succeed", async () => {
   const server = new FakeRoom();
   server.refuse["room:join"] = [new RoomdropError("not_allowed", "wrong passphrase")];
@@ -283,7 +303,7 @@ test("after a reload what was accepted goes on with its token", async () => {
   up();
   await room.joined();
   expect(incoming(room)[0]?.stage).toBe("receiving");
-  await expect.poll(() => server.of("sink:open").length).toBeGreaterThan(0);
+  await expect.poll(() => server.of("sink:open").length, { timeout: 20_000 }).toBeGreaterThan(0);
   expect(server.of("sink:open").at(-1)).toMatchObject({ token: "sink-t0", from: 0 });
 });
 

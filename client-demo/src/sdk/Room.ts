@@ -33,6 +33,7 @@ export interface RoomParts {
 
 /** Milliseconds before a join is tried again that was refused for a passing reason. */
 const JOIN_PAUSE = 1000;
+const FORGOTTEN = "The server has forgotten this room and its transfers; offer the files again.";
 
 export class Room {
   readonly #events = new Emitter<RoomEvents>();
@@ -235,11 +236,12 @@ export class Room {
   async leave(): Promise<void> {
     if (this.#state === "left") return;
     const { link } = this.parts;
-    if (link.up) await link.ask("room:leave", { room: this.id }).catch(() => undefined);
+    const told = link.up ? link.ask("room:leave", { room: this.id }) : Promise.resolve();
     this.close();
+    await told.catch(() => undefined); // a link that is lost just then has left as well
   }
 
-  /** Ends this side of the room and says nothing to the server: to others it is a lost link. */
+  /** Ends this side of the room alone: the server notices when the connection ends. */
   close(): void {
     for (const off of this.#off) off();
     this.#sending.close();
@@ -287,10 +289,7 @@ export class Room {
   #entered({ member, key, members, drops, messages }: Joined): void {
     this.parts.records.set("me", "", { key });
     this.who = { ...this.who, key };
-    if (this.#me?.id !== member.id) {
-      this.#receiving?.close();
-      this.#receiving = new Receiving(this.#context, member.id);
-    }
+    if (this.#me?.id !== member.id) this.#begin(member);
     this.#me = member;
     this.#refusal = undefined;
     this.#members = new Map(members.map((one) => [one.id, one]));
@@ -299,6 +298,17 @@ export class Room {
     this.parts.records.keepOnly((transfer) => known.has(transfer));
     for (const drop of drops) this.#take(drop);
     this.#set("joined");
+  }
+
+  /** Nothing of what was before belongs to a member that is new. */
+  #begin(member: Member): void {
+    const forgotten = this.#drops.size > 0;
+    this.#sending.close();
+    this.#receiving?.close();
+    this.#receiving = new Receiving(this.#context, member.id);
+    this.#drops.clear();
+    this.#transfers.clear();
+    if (forgotten) this.#events.emit("problem", new RoomdropError("transfer_not_found", FORGOTTEN));
   }
 
   #came(member: Member): void {

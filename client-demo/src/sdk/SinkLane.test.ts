@@ -1,3 +1,4 @@
+// Gaps, repeats and windows on a consumer's lane.
 import { expect, test } from "vitest";
 import { KIB, MIB } from "./ChunkSize";
 import { LaneNumbers } from "./LaneNumbers";

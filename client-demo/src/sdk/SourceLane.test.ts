@@ -1,3 +1,4 @@
+// Credit and order on a producer's lane.
 import { expect, test } from "vitest";
 import { SourceLane } from "./SourceLane";
 

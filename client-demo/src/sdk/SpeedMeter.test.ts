@@ -1,3 +1,4 @@
+// Speed and time left, from readings at given times.
 import { expect, test } from "vitest";
 import { SpeedMeter } from "./SpeedMeter";
 

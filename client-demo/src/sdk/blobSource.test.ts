@@ -1,3 +1,4 @@
+// Reading a file in order and out of order, and noticing that it changed.
 import { expect, test } from "vitest";
 import { blobSource } from "./blobSource";
 import { MIB } from "./ChunkSize";

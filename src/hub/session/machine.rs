@@ -15,6 +15,14 @@ struct Seat {
     sink: SinkId,
     member: MemberId,
     kind: SinkKind,
+    link: Link,
+}
+
+/// Whether a sink can be reached. A download's seat goes with its link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Link {
+    Up,
+    Lost,
 }
 
 /// The machine. See the module.
@@ -95,10 +103,13 @@ impl Session {
                 self.tell(now, transfer::Input::SourceLost { given })?;
             }
             Input::SourceEnd { size, digest } => {
+                if size.is_some_and(|size| !self.relay.may_end_at(size)) {
+                    return Err(ErrorCode::BadRequest.into());
+                }
+                self.tell(now, transfer::Input::SourceEnd { size, digest })?;
                 if let Some(size) = size {
                     self.relay.handle(now, relay::Input::Size(size))?;
                 }
-                self.tell(now, transfer::Input::SourceEnd { size, digest })?;
             }
             Input::SourceFailed => return self.tell(now, transfer::Input::SourceFailed),
             Input::Chunk { lane, offset, bytes, digest } => {
@@ -150,14 +161,17 @@ impl Session {
 
     fn open_sink(&mut self, now: Moment, member: MemberId, kind: SinkKind) -> Result<Reply, Refusal> {
         self.tell(now, transfer::Input::SinkOpened { member: member.clone() })?;
-        let same =
-            |seat: &&Seat| seat.member == member && seat.kind == SinkKind::Link && kind == SinkKind::Link;
-        let sink = match self.seats.iter().find(same) {
-            Some(seat) => seat.sink,
+        let is_same =
+            |seat: &&mut Seat| seat.member == member && seat.kind == SinkKind::Link && kind == SinkKind::Link;
+        let sink = match self.seats.iter_mut().find(is_same) {
+            Some(seat) => {
+                seat.link = Link::Up;
+                seat.sink
+            }
             None => {
                 self.next_sink += 1;
                 let sink = SinkId(self.next_sink);
-                self.seats.push(Seat { sink, member: member.clone(), kind });
+                self.seats.push(Seat { sink, member: member.clone(), kind, link: Link::Up });
                 sink
             }
         };
@@ -203,7 +217,8 @@ impl Session {
             SinkKind::Link => self.relay.handle(now, relay::Input::SinkAway(sink))?,
             SinkKind::Download { .. } => self.relay.handle(now, relay::Input::SinkGone(sink))?,
         }
-        let seat = &self.seats[index];
+        let seat = &mut self.seats[index];
+        seat.link = Link::Lost;
         let member = seat.member.clone();
         if seat.kind != SinkKind::Link {
             self.seats.remove(index);
@@ -213,8 +228,7 @@ impl Session {
 
     /// A member with no other open sink is away.
     fn tell_if_last_sink(&mut self, now: Moment, member: MemberId, lost: SinkId) -> Result<(), Refusal> {
-        let has_other =
-            |seat: &Seat| seat.member == member && seat.sink != lost && seat.kind != SinkKind::Link;
+        let has_other = |seat: &Seat| seat.member == member && seat.sink != lost && seat.link == Link::Up;
         if !self.seats.iter().any(has_other) {
             self.tell(now, transfer::Input::SinkLost { member })?;
         }

@@ -1,7 +1,7 @@
 // node receive.mjs http://127.0.0.1:3000 my-room downloads [--stay]
 import { openSync, writeSync } from "node:fs";
 import { basename, join } from "node:path";
-import { io } from "socket.io-client";
+import { io } from "socket.io-client"; // npm install socket.io-client
 
 const [url, room, folder, stay] = process.argv.slice(2);
 const WINDOW = 4 * 1024 * 1024; // how far the server may send ahead of what we have written
@@ -35,7 +35,9 @@ transfers.on("chunk", ({ transfer, lane, offset }, bytes) => {
   transfers.emit("pull", { transfer, ...pull(sink, lane) });
   finish(sink);
 });
-transfers.on("transfer:end", ({ transfer, size }) => finish(Object.assign(sinks.get(transfer), { size })));
+transfers.on("transfer:end", ({ transfer, size }) => { // until then, a live stream has no size
+  if (sinks.get(transfer).size === null) finish(Object.assign(sinks.get(transfer), { size }));
+});
 const finish = (sink) => sink.offset === sink.size && transfers.emit("sink:done", { transfer: sink.transfer }, () => {
   console.log(`received ${sink.name}`);
   if (!stay) process.exit();

@@ -1,7 +1,7 @@
 // node send.mjs http://127.0.0.1:3000 my-room holiday.mp4
 import { open } from "node:fs/promises";
 import { basename } from "node:path";
-import { io } from "socket.io-client";
+import { io } from "socket.io-client"; // npm install socket.io-client
 
 const [url, room, path] = process.argv.slice(2);
 const CHUNK = 256 * 1024;
@@ -9,26 +9,24 @@ const file = await open(path);
 const { size } = await file.stat();
 const [rooms, transfers] = [io(`${url}/rooms`), io(`${url}/transfers`)];
 const lanes = new Map(); // each lane in use → the offset sent so far, as a promise
-let key, mine; // who we are in the room, and our transfer with its token: both are good after a reconnect
+let key, token; // who we are in the room, and our right to send: both are good after a reconnect
 
 rooms.on("connect", () => rooms.emit("room:join", { room, name: "send.mjs", key }, ({ code, msg, data }) => {
   if (code !== 200) throw new Error(msg);
   key = data.key;
-  if (!mine) rooms.emit("drop:offer", { room, files: [{ name: basename(path), size }] }, offered);
-  for (const drop of data.drops) drop.transfers.forEach(look); // what we missed
+  if (!token) rooms.emit("drop:offer", { room, files: [{ name: basename(path), size }] }, offered);
 }));
 function offered({ code, msg, data }) {
   if (code !== 200) throw new Error(msg);
-  mine = data.transfers[0];
-  transfers.emit("source:open", { token: mine.token });
+  token = data.transfers[0].token;
+  transfers.emit("source:open", { token });
 }
-function look({ transfer, state }) {
-  if (transfer !== mine?.transfer || !["complete", "cancelled", "failed"].includes(state)) return;
-  console.log(`${path}: ${state}`);
-  process.exit(state === "complete" ? 0 : 1);
-}
-rooms.on("transfer:status", ({ data }) => look(data));
-transfers.on("connect", () => mine && transfers.emit("source:open", { token: mine.token }));
+transfers.on("connect", () => token && transfers.emit("source:open", { token }));
+transfers.on("transfer:status", ({ data }) => {
+  if (!["complete", "cancelled", "failed"].includes(data.state)) return;
+  console.log(`${path}: ${data.state}`);
+  process.exit(data.state === "complete" ? 0 : 1);
+});
 transfers.on("disconnect", () => lanes.clear());
 transfers.on("stop", ({ lane }) => lanes.delete(lane));
 transfers.on("pull", ({ transfer, lane, from, limit }) => {

@@ -6,7 +6,7 @@ url, room, path = sys.argv[1:]
 CHUNK = 256 * 1024
 sio, file, sending = socketio.AsyncClient(), open(path, "rb"), asyncio.Lock()
 me = {"room": room, "name": "send.py"}  # with the key, once we have it: the same member after a reconnect
-mine = {}  # our transfer; whoever holds its token is the sender, now and after a reconnect
+token = None  # whoever holds it is the sender, now and after a reconnect
 lanes = {}  # each lane in use: the offset sent so far
 
 async def ask(event, words):
@@ -14,17 +14,15 @@ async def ask(event, words):
     return answer["data"] if answer["code"] == 200 else sys.exit(answer["msg"])
 
 async def enter():  # at first, and after a reconnect
+    global token
     if len(sio.namespaces) < 2:
         return  # the other one is still to connect
-    joined = await ask("room:join", me)
-    me["key"] = joined["key"]
-    if not mine:
+    me["key"] = (await ask("room:join", me))["key"]
+    if not token:
         files = [{"name": os.path.basename(path), "size": os.path.getsize(path)}]
-        mine.update((await ask("drop:offer", {"room": room, "files": files}))["transfers"][0])
+        token = (await ask("drop:offer", {"room": room, "files": files}))["transfers"][0]["token"]
     lanes.clear()
-    await sio.emit("source:open", {"token": mine["token"]}, "/transfers")
-    for drop in joined["drops"]:
-        await status({"data": drop["transfers"][0]})
+    await sio.emit("source:open", {"token": token}, "/transfers")
 
 async def send(pull):
     lane, limit = pull["lane"], pull["limit"]
@@ -41,17 +39,15 @@ async def send(pull):
 
 async def status(status):
     state = status["data"]["state"]
-    if status["data"]["transfer"] == mine.get("transfer") and state in ("complete", "cancelled", "failed"):
+    if state in ("complete", "cancelled", "failed"):
         print(f"{path}: {state}")
         await sio.disconnect()
 
 async def main():
-    for namespace, handlers in {
-        "/rooms": {"connect": enter, "transfer:status": status},
-        "/transfers": {"connect": enter, "pull": send, "stop": lambda stop: lanes.pop(stop["lane"], None)},
-    }.items():
-        for event, handler in handlers.items():
-            sio.on(event, handler, namespace)
+    stop = lambda stop: lanes.pop(stop["lane"], None)
+    for event, handler in {"connect": enter, "pull": send, "stop": stop, "transfer:status": status}.items():
+        sio.on(event, handler, "/transfers")
+    sio.on("connect", enter, "/rooms")
     await sio.connect(url, namespaces=["/rooms", "/transfers"])
     await sio.wait()
 asyncio.run(main())

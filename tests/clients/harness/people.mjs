@@ -96,5 +96,6 @@ export async function finish(sink, bytes) {
   const got = await sink.whole();
   assert.equal(sha256(got), sha256(bytes), 'the bytes differ');
   assert.deepEqual(sink.faults, []);
+  assert.deepEqual(sink.problems, [], 'a word of the sink was refused');
   ok(await sink.done());
 }

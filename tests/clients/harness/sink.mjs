@@ -26,6 +26,7 @@ export class Sink {
   #limit = 0;
   #stopAt;
   #closed = false;
+  #earlier;
 
   /** The sink of `accepted`, the answer to `transfer:accept`. It asks for nothing beyond `stopAt`. */
   constructor(
@@ -39,6 +40,7 @@ export class Sink {
     this.#window = window;
     this.#stopAt = stopAt;
     this.lane = lane;
+    this.#earlier = wire.inbox.all('problem').length;
     this.#keep(held);
     wire.socket.on(
       'chunk',
@@ -64,6 +66,12 @@ export class Sink {
   /** Asks for no more, and does not come back: a program that ended. */
   close() {
     this.#closed = true;
+  }
+
+  /** What the server has refused on this link since the sink was made, and nobody has waited for. */
+  get problems() {
+    const all = this.#wire.inbox.all('problem').slice(this.#earlier);
+    return all.filter(({ data }) => ['pull', 'sink:open'].includes(data.event));
   }
 
   /** Whether it holds everything. */
@@ -130,6 +138,7 @@ export class Sink {
   }
 
   #pull() {
+    if (!this.#wire.socket.connected) return; // It would be sent later, before the new opening.
     const limit = this.#wanted();
     const acknowledges = this.held === this.size || limit - this.held < this.#window;
     if (limit - this.#limit < this.#window / 4 && !acknowledges) return;

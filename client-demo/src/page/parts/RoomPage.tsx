@@ -19,7 +19,7 @@ export function RoomPage({ room }: { room: string }) {
         </div>
         <div class="title">
           <Standing />
-          <button class="button small" type="button" data-testid="leave" onClick={() => void leave()}>
+          <button class="button small" type="button" data-testid="leave" onClick={leave}>
             Leave
           </button>
         </div>

@@ -23,7 +23,7 @@ import {
 } from "../../sdk";
 import { randomName } from "../roomId";
 import { remember, remembered } from "./remember";
-import { type Action, type DropView, dropView } from "./views";
+import { type Action, type DropView, dropView, type Viewer } from "./views";
 
 export type Route = { page: "front" } | { page: "room"; room: string };
 
@@ -83,12 +83,9 @@ export function goToRoom(id: string, passphrase = ""): void {
 }
 
 /** Leaves the room, and goes to the front page. */
-export async function leave(): Promise<void> {
-  const left = room;
-  room = undefined;
+export function leave(): void {
   history.pushState(null, "", "/");
   follow();
-  await left?.leave();
 }
 
 /** Calls oneself something else, here and in rooms to come. */
@@ -156,12 +153,10 @@ export function dismiss(id: number): void {
 function follow(): void {
   const id = /^\/rooms\/([^/]+)\/?$/.exec(location.pathname)?.[1];
   route.value = id ? { page: "room", room: decodeURIComponent(id) } : { page: "front" };
-  if (route.value.page !== "room") {
-    room?.close();
-    room = undefined;
-  } else if (room?.id !== route.value.room) {
-    room?.close();
-    room = enter(route.value.room);
+  const wanted = route.value.page === "room" ? route.value.room : undefined;
+  if (room?.id !== wanted) {
+    void room?.leave();
+    room = wanted === undefined ? undefined : enter(wanted);
   }
   refresh();
 }
@@ -292,9 +287,12 @@ function refresh(): void {
   members.value = room?.members ?? [];
   messages.value = room?.messages ?? [];
   for (const { id, name } of members.value) names.set(id, name);
-  const nameOf = (member: string) =>
-    member === me.value ? "You" : (names.get(member) ?? "Someone who left");
-  drops.value = (room?.drops ?? []).map((drop) => dropView(drop, nameOf)).reverse();
+  const viewer: Viewer = {
+    me: me.value,
+    online: roomState.value === "joined",
+    nameOf: (member) => names.get(member) ?? "Someone who left",
+  };
+  drops.value = (room?.drops ?? []).map((drop) => dropView(drop, viewer)).reverse();
 }
 
 function passphraseOf(id: string): string {

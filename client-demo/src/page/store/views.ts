@@ -52,10 +52,18 @@ export interface DropView {
 /** How a state is coloured; the words say the same. */
 export type Tone = "calm" | "busy" | "held" | "good" | "bad";
 
-type NameOf = (member: string) => string;
+/** Through whose eyes it is seen. */
+export interface Viewer {
+  /** The member that looks, once joined. Its own part is the row itself, and not among the receivers. */
+  me: string | undefined;
+  /** Whether the server can be reached. */
+  online: boolean;
+  /** What a member is called. */
+  nameOf(member: string): string;
+}
 
-export function dropView(drop: Drop, nameOf: NameOf, me?: string): DropView {
-  const transfers = drop.transfers.map((transfer) => transferView(transfer, nameOf, me));
+export function dropView(drop: Drop, viewer: Viewer): DropView {
+  const transfers = drop.transfers.map((transfer) => transferView(transfer, viewer));
   const open = drop.transfers.filter(
     (one) => one.direction === "incoming" && one.stage === "offered" && !one.final,
   );
@@ -70,17 +78,18 @@ export function dropView(drop: Drop, nameOf: NameOf, me?: string): DropView {
   };
 }
 
-/** One's own part, of member `me`, is the row itself and not among its receivers. */
-export function transferView(transfer: Incoming | Outgoing, nameOf: NameOf, me?: string): TransferView {
+export function transferView(transfer: Incoming | Outgoing, viewer: Viewer): TransferView {
+  const { me, online, nameOf } = viewer;
   const own = transfer.direction === "incoming" ? incomingWords(transfer) : outgoingWords(transfer);
+  const moving = isMoving(transfer);
   return {
     id: transfer.id,
     name: transfer.name,
     path: transfer.path,
     direction: transfer.direction,
     progress: transfer.progress,
-    moving: isMoving(transfer),
-    ...own,
+    moving,
+    ...(moving && !online ? OFFLINE : own),
     error: transfer.error?.message,
     actions: transfer.direction === "incoming" ? incomingActions(transfer) : outgoingActions(transfer),
     receivers: transfer.receivers
@@ -98,6 +107,9 @@ interface Words {
   words: string;
   tone: Tone;
 }
+
+/** Nothing is known for certain then; what was on its way goes on when the connection is back. */
+const OFFLINE: Words = { words: "waiting for the connection; goes on by itself", tone: "held" };
 
 const RECEIVER_WORDS: Record<ReceiverState, Words> = {
   invited: { words: "has not answered", tone: "calm" },
