@@ -44,7 +44,7 @@ impl Relay {
     /// The lane for a sink that wants the byte at `next`; none when the source cannot go back to it.
     fn seat_for(&mut self, now: Moment, next: u64) -> Option<LaneKey> {
         let covering = self.lanes.iter().filter(|lane| lane.window.covers(next));
-        if let Some(lane) = covering.max_by_key(|lane| lane.window.end()) {
+        if let Some(lane) = covering.max_by_key(|lane| (self.slowest_of(lane).min(next), lane.window.end())) {
             return Some(lane.key);
         }
         if self.source == Source::Once {
@@ -60,6 +60,11 @@ impl Relay {
             return Some(self.new_lane_at(now, next));
         }
         Some(self.share_slowest_lane(next))
+    }
+
+    /// The least that any sink of a lane holds: one that is far behind holds the others there back.
+    fn slowest_of(&self, lane: &Lane) -> u64 {
+        Riders::of(lane, &self.sinks).map_or(lane.window.start(), |riders| riders.slowest)
     }
 
     /// The slowest lane, brought back to `next` if it is beyond: those ahead of it wait for it there.
@@ -175,7 +180,8 @@ impl Relay {
                     && ahead.window.covers(riders.slowest)
                     && behind.window.end() <= ahead.window.end()
                     && ahead.window.end() - riders.slowest <= ahead.reach(share) / 2
-                    && Riders::of(ahead, &self.sinks).is_some()
+                    // Or they would be held back by the very one they were split from.
+                    && Riders::of(ahead, &self.sinks).is_some_and(|its| its.slowest >= riders.slowest)
             })?;
             Some((behind.key, ahead.key))
         });
