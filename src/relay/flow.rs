@@ -193,7 +193,7 @@ impl Relay {
                 lane.exhausted_since
                     .filter(|_| lane.reach(share) < window)
                     .map(|since| since + REACH_PATIENCE),
-                lane.held_since.map(|since| since + self.options.patience),
+                lane.hold.deadline(self.options.patience),
                 lane.keeps_until,
                 lane.idle_since.map(|since| since + KEEP),
                 lane.starved_since.filter(|_| connected).map(|since| since + STARVED_PATIENCE),

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::Options;
 use super::budget::{Booked, Budget};
+use super::hold::Hold;
 use super::window::Window;
 use crate::protocol::{Digest, Moment};
 
@@ -54,8 +55,8 @@ pub(super) struct Lane {
     stretch: u64,
     /// Memory booked for what the source may still send.
     credit: Booked,
-    /// Since when a slow sink holds others back.
-    pub(super) held_since: Option<Moment>,
+    /// How long a slow sink holds others back.
+    pub(super) hold: Hold,
     /// Until when what its sinks hold is kept for those who come late.
     pub(super) keeps_until: Option<Moment>,
     /// Since when nobody rides on it.
@@ -80,7 +81,7 @@ impl Lane {
             reach: (options.window / FIRST_REACH).max(1),
             stretch: 0,
             credit: Booked::none(budget),
-            held_since: None,
+            hold: Hold::default(),
             keeps_until: Some(now + KEEP),
             idle_since: None,
             heard: now,
@@ -131,7 +132,7 @@ impl Lane {
     /// Begins anew at `offset`, holding nothing.
     pub(super) fn restart(&mut self, offset: u64) {
         self.window = self.window.emptied_at(offset);
-        self.held_since = None;
+        self.hold = Hold::default();
         self.keeps_until = None;
         self.forget_source();
     }
@@ -153,7 +154,7 @@ impl Lane {
 
     /// Nobody rides on it since `now`, or since earlier: it waits for nothing but its end.
     pub(super) fn rest(&mut self, now: Moment) -> Moment {
-        self.held_since = None;
+        self.hold = Hold::default();
         self.keeps_until = None;
         self.exhausted_since = None;
         self.starved_since = None;

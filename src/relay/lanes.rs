@@ -2,6 +2,7 @@
 //! have caught up, ending lanes that nobody rides on. It refuses to count bytes; it compares offsets.
 
 use super::flow::Riders;
+use super::hold::Hold;
 use super::lane::{Asked, KEEP, Lane, LaneKey};
 use super::machine::{Flow, Relay, SourceLink};
 use super::sink::{Condition, Sink};
@@ -94,7 +95,7 @@ impl Relay {
         let lane = &mut self.lanes[index];
         let Some(riders) = Riders::of(lane, &self.sinks) else { return };
         if self.link == SourceLink::Absent {
-            lane.held_since = None;
+            lane.hold = Hold::default();
             return;
         }
         let mut reach = lane.reach(share);
@@ -106,12 +107,12 @@ impl Relay {
         let runs_dry = lane.granted - lane.window.end() <= reach / 4;
         let waits_for_slowest = goal > lane.granted && riders.slowest + reach <= lane.granted + reach / 4;
         if gap > 0 && gap >= reach / 4 && runs_dry && waits_for_slowest {
-            lane.held_since.get_or_insert(now);
+            lane.hold.begin(now);
         } else if gap <= reach / 8 || goal <= lane.granted {
-            lane.held_since = None;
+            lane.hold.end(now);
         }
-        if lane.held_since.is_some_and(|since| now >= since + self.options.patience) {
-            lane.held_since = Some(now);
+        if lane.hold.deadline(self.options.patience).is_some_and(|deadline| now >= deadline) {
+            lane.hold.forgive(now);
             self.split(now, index, riders.slowest + gap / 2);
         }
     }

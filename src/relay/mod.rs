@@ -34,6 +34,7 @@
 
 mod budget;
 mod flow;
+mod hold;
 mod lane;
 mod lanes;
 mod machine;

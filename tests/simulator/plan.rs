@@ -174,7 +174,9 @@ impl Plan {
         let way = |link: &LinkHabits| 2 * (link.delay + link.jitter);
         let round = way(link) + way(&self.producer_link) + pause;
         let bears = patience.as_micros() as u64 * (count as u64 - 1);
-        Some(habits.joins_at + len * MILLI / rate + (len / ahead + 3) * round + bears + 50 * MILLI)
+        // One that holds others back for less than half of the time is borne with for ever.
+        let alone = len * MILLI / rate + (len / ahead + 3) * round;
+        Some(habits.joins_at + 2 * alone + bears + 50 * MILLI)
     }
 
     /// Whether nothing at all goes wrong.
