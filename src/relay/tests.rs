@@ -376,7 +376,9 @@ fn a_lane_that_has_caught_up_with_another_merges_with_it() {
     let [(second, from, _)] = rig.asks()[..] else { panic!() };
     assert_eq!((second, from), (2, 2 * MIB));
     rig.chunk(2, 2 * MIB, MIB);
+    rig.sent_to(2);
     rig.ack(2, 3 * MIB);
+    assert_eq!(rig.span_to(2), Some((3 * MIB, MIB)), "what the other lane holds, at once");
     assert!(rig.take_said().contains(&Output::Stop { lane: 2 }));
     assert_eq!(rig.try_chunk(2, 3 * MIB, 10), Err(ErrorCode::UnexpectedChunk));
     rig.chunk(1, 4 * MIB, 1000);
@@ -525,6 +527,51 @@ fn holding_all_and_going_on_loses_and_repeats_nothing() {
             }
         }
     }
+}
+
+#[test]
+fn what_was_not_handed_out_when_all_were_held_is_sent_when_they_go_on() {
+    for (hold, release) in
+        [(Input::Hold, Input::Release), (Input::HoldSink(SinkId(1)), Input::ReleaseSink(SinkId(1)))]
+    {
+        let mut rig = Rig::new(options(), 512 * MIB, Source::Once, Some(10_000));
+        rig.tell(Input::SourceUp);
+        rig.join(1, 0);
+        let chunk = Input::Chunk { lane: 1, offset: 0, bytes: content(0, 1000), digest: None };
+        rig.relay.handle(rig.now, chunk).unwrap();
+        rig.take_said();
+        rig.tell(hold);
+        assert_eq!(rig.sent_to(1), None);
+        rig.tell(release);
+        assert_eq!(rig.span_to(1), Some((0, 1000)));
+    }
+}
+
+#[test]
+fn nobody_is_blamed_for_being_slow_while_the_source_is_away() {
+    let mut rig = Rig::stream(Straggler::Drop);
+    rig.join(1, 0);
+    rig.join(2, 0);
+    let mut lanes = Vec::new();
+    rig.serve(&mut lanes, 256 * KIB);
+    rig.ack(1, 2 * MIB);
+    rig.serve(&mut lanes, 256 * KIB);
+    rig.wait(Duration::from_secs(1));
+    rig.tell(Input::SourceDown);
+    rig.wait(Duration::from_secs(100));
+    assert!(!rig.said.iter().any(|output| matches!(output, Output::SinkEnded { .. })));
+}
+
+#[test]
+fn a_lane_whose_slowest_sink_leaves_goes_on_where_the_others_are() {
+    let options = Options { lanes: 1, ..options() };
+    let mut rig = Rig::new(options, 512 * MIB, Source::Seekable, Some(100 * MIB));
+    rig.tell(Input::SourceUp);
+    rig.join(1, 50 * MIB);
+    rig.join(2, 0);
+    assert!(matches!(rig.asks()[..], [(1, ..), (2, 0, _)]), "they share the only lane");
+    rig.tell(Input::SinkGone(SinkId(2)));
+    assert!(matches!(rig.asks()[..], [(3, 52_428_800, _)]));
 }
 
 #[test]

@@ -8,6 +8,7 @@
 #![allow(unreachable_pub)]
 
 mod content;
+mod flaws;
 mod life;
 mod node;
 mod plan;
@@ -23,6 +24,7 @@ mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::flaws::Flaw;
 use crate::plan::Plan;
 use crate::server::Machine;
 use crate::transcript::Transcript;
@@ -37,7 +39,11 @@ fn from_environment(name: &str) -> Option<u64> {
 
 /// Runs one schedule; on failure, what promise was broken, and the transcript.
 fn run(machine: Machine, seed: u64) -> Result<(World, u64), String> {
-    let plan = Plan::draw(machine, seed);
+    run_plan(Plan::draw(machine, seed))
+}
+
+fn run_plan(plan: Plan) -> Result<(World, u64), String> {
+    let seed = plan.seed;
     let mut world = World::new(plan.clone());
     let outcome = catch_unwind(AssertUnwindSafe(|| world.run()));
     let broken = match outcome {
@@ -96,5 +102,21 @@ fn a_transcript_fed_to_a_fresh_server_gives_the_same_answers() {
             let text = world.node.transcript.to_text();
             assert_eq!(Transcript::replay(&text).as_deref(), Some(text.as_str()), "seed {seed}");
         }
+    }
+}
+
+#[test]
+fn every_flaw_is_noticed_and_leaves_a_transcript() {
+    let bytes = Flaw::OF_THE_BYTES.map(|flaw| (Machine::Relay, flaw));
+    let life = Flaw::OF_THE_LIFE.map(|flaw| (Machine::Session, flaw));
+    for (machine, flaw) in bytes.into_iter().chain(life) {
+        let noticed = (0..100).find_map(|seed| {
+            let mut plan = Plan::draw(machine, seed);
+            plan.setup.flaw = Some(flaw);
+            run_plan(plan).err()
+        });
+        let report = noticed.unwrap_or_else(|| panic!("{flaw:?} was not noticed"));
+        let (_, transcript) = report.split_once("transcript:\n").expect("a transcript");
+        assert!(Transcript::replay(transcript).is_some(), "{flaw:?}: {report}");
     }
 }

@@ -211,6 +211,7 @@ fn setup(dice: &mut Dice, window: u64, is_once: bool, size: Option<u64>) -> Setu
     let budget = match dice.up_to(0, 99) {
         0..60 => 64 * window,
         60..85 => dice.up_to(window, 4 * window),
+        85..90 => 0,
         _ => dice.up_to(0, window),
     };
     Setup {
@@ -227,6 +228,7 @@ fn setup(dice: &mut Dice, window: u64, is_once: bool, size: Option<u64>) -> Setu
         source: if is_once { Source::Once } else { Source::Seekable },
         size,
         budget,
+        flaw: None,
     }
 }
 

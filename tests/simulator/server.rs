@@ -4,6 +4,7 @@
 use roomdrop::protocol::{ErrorCode, Moment};
 use roomdrop::relay::{Budget, Input, Options, Output, Relay, SinkId, Source, Straggler};
 
+use crate::flaws::{Flaw, Flawed};
 use crate::session::SessionServer;
 use crate::word::{Effect, Event, Who};
 
@@ -29,6 +30,8 @@ pub struct Setup {
     pub source: Source,
     pub size: Option<u64>,
     pub budget: u64,
+    /// What it gets wrong, for tests of the simulator itself. Not written down.
+    pub flaw: Option<Flaw>,
 }
 
 /// Which machine.
@@ -43,9 +46,13 @@ pub enum Machine {
 impl Setup {
     /// A fresh server, whose memory is booked in `budget`.
     pub fn server(&self, budget: &Budget) -> Box<dyn Server> {
-        match self.machine {
+        let server: Box<dyn Server> = match self.machine {
             Machine::Relay => Box::new(RelayServer(self.relay(budget))),
             Machine::Session => Box::new(SessionServer::new(self, self.relay(budget))),
+        };
+        match self.flaw {
+            None => server,
+            Some(flaw) => Box::new(Flawed::new(server, flaw)),
         }
     }
 
@@ -99,6 +106,7 @@ impl Setup {
                 straggler: if *words.get(9)? == "drop" { Straggler::Drop } else { Straggler::Wait },
             },
             budget: number(10)?,
+            flaw: None,
         })
     }
 }
