@@ -28,7 +28,7 @@ const FLOOR_CHUNKS: u64 = 4;
 pub struct Server {
     address: SocketAddr,
     hub: Hub,
-    io: SocketIo,
+    io: SocketIo<gateway::Carrier>,
     stop: CancellationToken,
     serving: JoinHandle<std::io::Result<()>>,
     drain_timeout: Duration,

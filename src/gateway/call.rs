@@ -7,11 +7,11 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use socketioxide::SendError;
-use socketioxide::adapter::LocalAdapter;
-use socketioxide::extract::{AckSender, SocketRef, TryData};
+use socketioxide::extract::{AckSender, TryData};
 use socketioxide::handler::{FromMessageParts, Value};
 use socketioxide::socket::Socket;
 
+use super::carrier::{Carrier, SocketRef};
 use crate::hub::Outcome;
 use crate::protocol::{ErrorCode, Refusal};
 
@@ -24,7 +24,7 @@ pub(super) struct Call<T> {
 
 /// The way to answer a call.
 pub(super) struct Reply {
-    sender: AckSender,
+    sender: AckSender<Carrier>,
     awaited: Awaited,
 }
 
@@ -46,11 +46,11 @@ impl Reply {
     }
 }
 
-impl<T: DeserializeOwned> FromMessageParts<LocalAdapter> for Call<T> {
+impl<T: DeserializeOwned> FromMessageParts<Carrier> for Call<T> {
     type Error = Infallible;
 
     fn from_message_parts(
-        socket: &Arc<Socket<LocalAdapter>>,
+        socket: &Arc<Socket<Carrier>>,
         value: &mut Value,
         ack: &Option<i64>,
     ) -> Result<Self, Infallible> {

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
-use socketioxide::extract::{Event, SocketRef};
+use socketioxide::extract::Event;
 
 use super::call::{Call, Reply};
+use super::carrier::SocketRef;
 use super::peer::{Peer, Wire};
 use crate::hub::Answer;
 use crate::protocol::{Code, ErrorCode, Refusal};

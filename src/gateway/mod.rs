@@ -3,6 +3,7 @@
 //! outlives a link, and no rule lives here.
 
 mod call;
+mod carrier;
 pub mod compat;
 mod events;
 mod gate;
@@ -16,12 +17,13 @@ use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
-use socketioxide::extract::SocketRef;
 use socketioxide::handler::ConnectHandler;
 use socketioxide::layer::SocketIoLayer;
 use socketioxide::socket::DisconnectReason;
 use socketioxide::{ParserConfig, SocketIo};
 
+pub use self::carrier::Carrier;
+use self::carrier::{Chunks, SocketRef};
 use self::compat::Links;
 use self::peer::Peer;
 use crate::hub::Hub;
@@ -46,16 +48,18 @@ pub struct Options {
 pub struct Gateway {
     hub: Hub,
     links: Links,
+    chunks: Chunks,
 }
 
 impl Gateway {
     /// A gateway to `hub`, as a layer for the web server and the handle that closes it.
-    pub fn layer(hub: Hub, links: Links, options: &Options) -> (SocketIoLayer, SocketIo) {
+    pub fn layer(hub: Hub, links: Links, options: &Options) -> (SocketIoLayer<Carrier>, SocketIo<Carrier>) {
         let payload = usize::try_from(options.max_payload).unwrap_or(usize::MAX);
         let parser = ParserConfig::common()
             // An event has at most one attachment; a few more are read, so that they can be refused.
             .max_incoming_binaries(4)
             .max_incoming_binary_buf_size(payload);
+        let chunks = Chunks::default();
         let (layer, io) = SocketIo::builder()
             .ping_interval(options.ping_interval)
             .ping_timeout(options.ping_timeout)
@@ -64,8 +68,9 @@ impl Gateway {
             .ws_max_frame_size(payload)
             .max_buffer_size(QUEUE)
             .with_parser(parser)
+            .with_adapter::<Carrier>(chunks.clone())
             .build_layer();
-        let gateway = Self { hub, links };
+        let gateway = Self { hub, links, chunks };
         gateway.serve(&io, crate::protocol::rooms::NAMESPACE, rooms::prepare);
         gateway.serve(&io, crate::protocol::transfers::NAMESPACE, transfers::prepare);
         // Clients connect to the root before or beside a namespace of ours; nothing is said there.
@@ -75,7 +80,12 @@ impl Gateway {
 
     /// Serves a namespace: its handlers are there before the client hears that it is connected, and are
     /// let go when the server may answer.
-    fn serve(&self, io: &SocketIo, namespace: &'static str, prepare: fn(&Self, &SocketRef, Arc<Peer>)) {
+    fn serve(
+        &self,
+        io: &SocketIo<Carrier>,
+        namespace: &'static str,
+        prepare: fn(&Self, &SocketRef, Arc<Peer>),
+    ) {
         let gateway = self.clone();
         let before = move |socket: SocketRef| {
             let peer = gateway.new_peer();
@@ -94,7 +104,7 @@ impl Gateway {
 
     fn new_peer(&self) -> Arc<Peer> {
         let most_bytes = 2 * self.hub.options().relay.window;
-        Peer::new(self.hub.next_peer(), self.links.clone(), most_bytes)
+        Peer::new(self.hub.next_peer(), self.links.clone(), self.chunks.clone(), most_bytes)
     }
 
     /// The connection is gone, unless only this namespace was left.

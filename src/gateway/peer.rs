@@ -7,18 +7,20 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use serde::Serialize;
-use socketioxide::extract::SocketRef;
 use socketioxide::{SendError, SocketError};
 
 use super::compat::Links;
 use super::gate::Gate;
-use crate::hub::{Outcome, TransferHandle};
+use crate::hub::{Full, Outcome, TransferHandle};
 use crate::protocol::rooms::event::PROBLEM;
+use crate::protocol::transfers::Chunk;
 use crate::protocol::{Code, Envelope, Refusal, RoomId, TransferId};
 use crate::room::PeerId;
 
 use super::call::Reply;
+use super::carrier::{Chunks, SocketRef};
 
 /// Chunks in flight to one socket, at most: the rest of its queue is for words and heartbeats, which a
 /// full queue would end (`socketio::QUEUE`).
@@ -28,6 +30,7 @@ const CHUNKS_IN_FLIGHT: u64 = 128;
 pub(super) struct Peer {
     pub(super) id: PeerId,
     pub(super) links: Links,
+    pub(super) chunk_way: Chunks,
     /// Chunks and bytes sent and not acknowledged, over all transfers.
     chunks: AtomicU64,
     bytes: AtomicU64,
@@ -41,10 +44,11 @@ pub(super) struct Peer {
 }
 
 impl Peer {
-    pub(super) fn new(id: PeerId, links: Links, most_bytes: u64) -> Arc<Self> {
+    pub(super) fn new(id: PeerId, links: Links, chunk_way: Chunks, most_bytes: u64) -> Arc<Self> {
         Arc::new(Self {
             id,
             links,
+            chunk_way,
             chunks: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             most_bytes,
@@ -96,9 +100,9 @@ impl Wire {
         self.mind(self.socket.emit(event, data));
     }
 
-    /// Sends an event that may find no room. True when it was sent, or never will be.
-    pub(super) fn try_emit<T: Serialize + ?Sized>(&self, event: &str, data: &T) -> bool {
-        !matches!(self.socket.emit(event, data), Err(SendError::Socket(SocketError::InternalChannelFull)))
+    /// Sends a chunk, which may find no room. All its receivers share the bytes.
+    pub(super) fn try_chunk(&self, head: &Chunk, bytes: Bytes) -> Result<(), Full> {
+        self.peer.chunk_way.try_send(self.socket.id, head, bytes)
     }
 
     /// Answers an event with `code` and data; or with the refusal, as `problem` where no answer is asked.

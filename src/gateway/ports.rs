@@ -64,9 +64,9 @@ impl SinkPort for SinkWire {
             return Err(Full);
         }
         let head = transfers::Chunk { transfer: self.transfer.clone(), lane, offset, digest };
-        if !self.wire.try_emit(event::CHUNK, &(head, bytes)) {
+        if let Err(full) = self.wire.try_chunk(&head, bytes) {
             self.wire.peer.give_place_back(len);
-            return Err(Full);
+            return Err(full);
         }
         self.in_flight.push_back((offset + len, len));
         Ok(())

@@ -4,10 +4,10 @@
 use std::future::ready;
 use std::sync::Arc;
 
-use socketioxide::extract::SocketRef;
 use socketioxide::socket::DisconnectReason;
 
 use super::Gateway;
+use super::carrier::SocketRef;
 use super::events::{Back, Events};
 use super::peer::{Peer, Wire};
 use crate::hub::{Answer, PeerPort, RoomCommand, RoomHandle, Wish};

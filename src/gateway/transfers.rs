@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use socketioxide::extract::SocketRef;
 use socketioxide::socket::DisconnectReason;
 
 use super::Gateway;
+use super::carrier::SocketRef;
 use super::events::{Back, Events};
 use super::peer::{Peer, Wire};
 use super::ports::{SinkWire, SourceWire};
