@@ -89,8 +89,8 @@ fn throughput(
     let (mut ours, mut nodes) = (Vec::new(), Vec::new());
     let (roomdrop, node) = (Server::roomdrop()?, node::start()?);
     for _ in 0..ROUNDS {
-        nodes.push(node::run(&node, receivers, size)?);
-        ours.push(roomdrop::run(&roomdrop, receivers, size)?);
+        nodes.push(node::run(&node, receivers, size).map_err(|error| format!("Node: {error}"))?);
+        ours.push(roomdrop::run(&roomdrop, receivers, size).map_err(|error| format!("roomdrop: {error}"))?);
     }
     let (ours, node) = (Run::median(&ours), Run::median(&nodes));
     let ratio = ours.megabytes / node.megabytes;

@@ -194,6 +194,8 @@ impl Session {
         let Some(seat) = self.seats.iter().find(|seat| seat.sink == sink) else {
             return Err(ErrorCode::NotAllowed.into());
         };
+        // A pull that came late says less than is known.
+        let from = self.relay.received(sink).unwrap_or(from);
         let held = self.held.entry(seat.member.clone()).or_default();
         let before = *held;
         *held = match seat.kind {
