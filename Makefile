@@ -52,7 +52,7 @@ release: rust page
 .PHONY: clean
 clean:
 	cargo clean
-	rm -rf client-demo/dist client-demo/node_modules tests/clients/node_modules .venv
+	rm -rf client-demo/dist client-demo/node_modules tests/clients/node_modules benches/node-relay/node_modules .venv
 
 .PHONY: help
 help:

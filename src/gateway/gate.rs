@@ -16,7 +16,20 @@ type Event = Box<dyn FnOnce() + Send>;
 #[derive(Default)]
 pub(super) struct Gate {
     is_open: AtomicBool,
-    waiting: Mutex<Vec<Event>>,
+    waiting: Mutex<Waiting>,
+}
+
+/// What waits behind a closed gate.
+enum Waiting {
+    Events(Vec<Event>),
+    /// The socket went before it could be answered: the gate never opens.
+    Gone,
+}
+
+impl Default for Waiting {
+    fn default() -> Self {
+        Self::Events(Vec::new())
+    }
 }
 
 impl Gate {
@@ -26,9 +39,10 @@ impl Gate {
         if !self.is_open.load(Ordering::Acquire) {
             let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             if !self.is_open.load(Ordering::Acquire) {
-                let has_room = waiting.len() < MOST;
+                let Waiting::Events(events) = &mut *waiting else { return true };
+                let has_room = events.len() < MOST;
                 if has_room {
-                    waiting.push(Box::new(event));
+                    events.push(Box::new(event));
                 }
                 return has_room;
             }
@@ -40,15 +54,16 @@ impl Gate {
     /// Has what waits handled, and what comes from now on at once. The events must not pass the gate again.
     pub(super) fn open(&self) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        for event in std::mem::take(&mut *waiting) {
+        let Waiting::Events(events) = &mut *waiting else { return };
+        for event in std::mem::take(events) {
             event();
         }
         self.is_open.store(true, Ordering::Release);
     }
 
-    /// Forgets what waits: the socket is gone.
+    /// Forgets what waits, and what may still come: the socket is gone.
     pub(super) fn clear(&self) {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        *self.waiting.lock().unwrap_or_else(PoisonError::into_inner) = Waiting::Gone;
     }
 }
 
@@ -71,6 +86,20 @@ mod tests {
         pass(3);
         gate.open();
         assert_eq!(handled.try_iter().collect::<Vec<_>>(), [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_socket_that_went_before_it_was_heard_leaves_nothing_behind() {
+        let (gate, (to, handled)) = (Gate::default(), mpsc::channel());
+        let pass = |n: u8| {
+            let to = to.clone();
+            assert!(gate.pass(move || to.send(n).unwrap()));
+        };
+        pass(1);
+        gate.clear();
+        gate.open();
+        pass(2);
+        assert!(handled.try_recv().is_err());
     }
 
     #[test]
