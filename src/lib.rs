@@ -11,6 +11,7 @@
 //! | [`gateway`] | Socket.IO: one file per namespace; event → command, in arrival order | state that must outlive a link, rules |
 //! | [`http`] | downloads, the page, health; one mapping from error code to response | rules |
 //! | [`hub`] | handles and tasks: one task per transfer, one per room; turns decisions into calls on ports | protocol `if`s |
+//! | [`broker`] | the port between nodes: frames, records, one log per room; `memory` for a node alone, `redis` for many | promises that pub/sub cannot keep |
 //! | [`net`] | the listener: connections that read big, can be cut, and notice a dead peer | HTTP, Socket.IO |
 //! | [`relay`] | lanes, windows, splitting and merging, the memory budget: a pure machine | async, clocks, sockets |
 //! | [`transfer`] | the life of a transfer: states, receivers, time-outs: a pure machine | byte counting |
@@ -19,6 +20,7 @@
 //! | [`log`] | where the log goes and in which form | what is logged |
 //! | [`config`] | one struct per concern; the annotated default TOML, then a file, then the environment | anything that acts |
 
+pub mod broker;
 pub mod config;
 pub mod gateway;
 pub mod http;

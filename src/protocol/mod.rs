@@ -27,6 +27,7 @@ mod id;
 pub mod limits;
 mod moment;
 mod name;
+pub mod node;
 pub mod rooms;
 mod state;
 pub mod transfers;
