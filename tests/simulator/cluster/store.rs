@@ -1,0 +1,117 @@
+//! The records that all nodes can read, as the broker's port documents them: a write of a lower epoch than
+//! is there is refused. Each trip takes its time; what it finds is as it is when it gets there.
+
+use std::collections::BTreeSet;
+
+use roomdrop::hub::session::Situation;
+
+/// A trip to the records, with the rest of what it belongs to.
+#[derive(Debug, Clone)]
+pub enum Trip {
+    /// To begin as an edge.
+    Find,
+    Look,
+    /// Which transfer a token is of; what waits for it has this number.
+    Token { token: String, waits: u64 },
+    Save { epoch: u64, number: u64, value: Vec<u8>, tokens: Vec<String> },
+    SaveTokens { number: u64, tokens: Vec<String> },
+    Claim { epoch: u64, number: u64, value: Vec<u8> },
+    ClaimOver { epoch: u64, value: Vec<u8> },
+    Remove { epoch: u64 },
+}
+
+/// What came of a trip.
+#[derive(Debug)]
+pub enum Stored {
+    Saved(u64, Vec<String>),
+    Found(u64, Box<Situation>),
+    Missing,
+    Away,
+    Claimed,
+    /// Whether the token is known.
+    Known(bool),
+    Removed,
+}
+
+/// Where a trip leads to.
+#[derive(Debug)]
+pub enum Next {
+    Trip(Trip),
+    Done(Stored),
+}
+
+#[derive(Debug, Default)]
+pub struct Store {
+    record: Option<(u64, Vec<u8>)>,
+    tokens: BTreeSet<String>,
+    /// Whether epochs count for nothing: a flaw.
+    takes_all: bool,
+}
+
+pub fn write(situation: &Situation) -> Vec<u8> {
+    serde_json::to_vec(situation).expect("a situation is JSON")
+}
+
+fn read(value: &[u8]) -> Box<Situation> {
+    Box::new(serde_json::from_slice(value).expect("what was written can be read"))
+}
+
+impl Store {
+    pub fn new(takes_all: bool) -> Self {
+        Self { takes_all, ..Self::default() }
+    }
+
+    pub fn forget(&mut self) {
+        self.record = None;
+        self.tokens.clear();
+    }
+
+    /// What the record says.
+    pub fn situation(&self) -> Option<(u64, Box<Situation>)> {
+        self.record.as_ref().map(|(epoch, value)| (*epoch, read(value)))
+    }
+
+    fn found(&self) -> Stored {
+        self.situation().map_or(Stored::Missing, |(epoch, situation)| Stored::Found(epoch, situation))
+    }
+
+    fn is_stale(&self, over: u64) -> bool {
+        !self.takes_all && self.record.as_ref().is_some_and(|(epoch, _)| *epoch > over)
+    }
+
+    pub fn arrive(&mut self, trip: Trip) -> Next {
+        Next::Done(match trip {
+            Trip::Find | Trip::Look => self.found(),
+            Trip::Token { token, .. } => Stored::Known(self.tokens.contains(&token)),
+            Trip::Save { epoch, .. } if self.is_stale(epoch) => self.found(),
+            Trip::Save { epoch, number, value, tokens } => {
+                self.record = Some((epoch, value));
+                return Next::Trip(Trip::SaveTokens { number, tokens });
+            }
+            Trip::SaveTokens { number, tokens } => {
+                self.tokens.extend(tokens.iter().cloned());
+                Stored::Saved(number, tokens)
+            }
+            Trip::Claim { epoch, number, value } => {
+                let newer = self.situation().filter(|(found, situation)| {
+                    *found > epoch || (*found == epoch && situation.number > number)
+                });
+                match newer {
+                    Some((found, situation)) => Stored::Found(found, situation),
+                    None => return Next::Trip(Trip::ClaimOver { epoch, value }),
+                }
+            }
+            Trip::ClaimOver { epoch, .. } if self.is_stale(epoch) => self.found(),
+            Trip::ClaimOver { epoch, value } => {
+                self.record = Some((epoch + 1, value));
+                Stored::Claimed
+            }
+            Trip::Remove { epoch } => {
+                if !self.is_stale(epoch) {
+                    self.record = None;
+                }
+                Stored::Removed
+            }
+        })
+    }
+}
