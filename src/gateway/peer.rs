@@ -130,11 +130,11 @@ impl Wire {
         match sent {
             Ok(()) | Err(SendError::Socket(SocketError::Closed)) => {}
             Err(SendError::Socket(SocketError::InternalChannelFull)) => {
-                tracing::info!(peer.id = self.peer.id.0, "link cut: the peer does not read what it is told");
+                tracing::info!(peer.id = self.peer.id.number, "link cut: the peer does not read what it is told");
                 self.cut();
             }
             Err(error @ SendError::Serialize(_)) => {
-                tracing::error!(%error, peer.id = self.peer.id.0, "an event could not be written");
+                tracing::error!(%error, peer.id = self.peer.id.number, "an event could not be written");
                 self.cut();
             }
         }

@@ -31,6 +31,8 @@ pub use self::transfer_handle::{
 };
 
 use self::session::Session;
+use crate::broker::{self, Broker};
+use crate::protocol::node::{Node, NodeId};
 use crate::protocol::rooms::{Join, Joined};
 use crate::protocol::transfers::ChunkSizes;
 use crate::protocol::{DropId, FileName, FolderPath, MediaType, MemberId, RoomId, Secret, TransferId};
@@ -86,6 +88,7 @@ struct Offered {
 pub struct Hub(Arc<Inner>);
 
 struct Inner {
+    broker: Arc<dyn Broker>,
     options: Options,
     clock: Clock,
     budget: Budget,
@@ -100,9 +103,17 @@ struct Inner {
 }
 
 impl Hub {
-    /// A hub without rooms.
+    /// A hub without rooms, on a node that is alone.
     pub fn new(options: Options) -> Self {
+        let id = NodeId(random());
+        let me = Node { id, name: id.to_string(), peer_url: None };
+        Self::with_broker(options, Arc::new(broker::Memory::new(me)))
+    }
+
+    /// A hub without rooms, on a node that meets others through `broker`.
+    pub fn with_broker(options: Options, broker: Arc<dyn Broker>) -> Self {
         Self(Arc::new(Inner {
+            broker,
             clock: Clock::start(),
             budget: Budget::new(options.budget),
             options,
@@ -117,9 +128,14 @@ impl Hub {
         }))
     }
 
+    /// This run of this node.
+    fn me(&self) -> NodeId {
+        self.0.broker.me().id
+    }
+
     /// A number for a new link or download; never given twice.
     pub fn next_peer(&self) -> PeerId {
-        PeerId(self.0.next_peer.fetch_add(1, Ordering::Relaxed))
+        PeerId { node: self.me(), number: self.0.next_peer.fetch_add(1, Ordering::Relaxed) }
     }
 
     /// Enters a room, which comes to be if there is none.

@@ -175,7 +175,7 @@ impl Task {
 
     fn join(&mut self, peer: PeerId, port: Arc<dyn PeerPort>, join: Join, answer: Answer<Box<Joined>>) {
         let fresh = Fresh { member: MemberId::from_random(random()), key: Secret::from_random(random()) };
-        let outcome = self.give(Input::Join { peer, join, fresh });
+        let outcome = self.give(Input::Join { peer, knock: join.into(), fresh });
         answer.give(match outcome {
             Ok(Reply::Joined(joined)) => {
                 self.peers.insert(peer, port);
