@@ -130,7 +130,10 @@ impl Wire {
         match sent {
             Ok(()) | Err(SendError::Socket(SocketError::Closed)) => {}
             Err(SendError::Socket(SocketError::InternalChannelFull)) => {
-                tracing::info!(peer.id = self.peer.id.number, "link cut: the peer does not read what it is told");
+                tracing::info!(
+                    peer.id = self.peer.id.number,
+                    "link cut: the peer does not read what it is told"
+                );
                 self.cut();
             }
             Err(error @ SendError::Serialize(_)) => {

@@ -94,9 +94,12 @@ struct Inner {
     budget: Budget,
     rooms: DashMap<RoomId, RoomHandle>,
     drops: DashMap<DropId, RoomHandle>,
+    /// The rooms of the transfers that are known here, in this node's hands or not.
+    rooms_of_transfers: DashMap<TransferId, RoomHandle>,
     transfers: DashMap<TransferId, (TransferHandle, RoomHandle)>,
     tokens: DashMap<[u8; 32], TransferId>,
     next_peer: AtomicU64,
+    next_entry: AtomicU64,
     active: watch::Sender<usize>,
     ended: CancellationToken,
     tasks: TaskTracker,
@@ -119,9 +122,11 @@ impl Hub {
             options,
             rooms: DashMap::new(),
             drops: DashMap::new(),
+            rooms_of_transfers: DashMap::new(),
             transfers: DashMap::new(),
             tokens: DashMap::new(),
             next_peer: AtomicU64::new(1),
+            next_entry: AtomicU64::new(1),
             active: watch::Sender::new(0),
             ended: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -149,6 +154,23 @@ impl Hub {
         self.0.rooms.get(id).map(|room| room.clone())
     }
 
+    /// The room of this id, whose copy on this node comes to be if there is none. For whoever has something
+    /// to say in it without a link; the copy goes again in a while if nothing holds it.
+    pub fn room_for(&self, id: &RoomId) -> RoomHandle {
+        let room = self.0.rooms.entry(id.clone());
+        room.or_insert_with(|| room_task::Task::start(self.clone(), id.clone())).clone()
+    }
+
+    /// A node is lost: rooms that have links of it must know.
+    pub fn node_lost(&self, node: NodeId) {
+        let rooms: Vec<_> = self.0.rooms.iter().map(|room| room.clone()).collect();
+        self.0.tasks.spawn(async move {
+            for room in rooms {
+                room.send_when_there_is_room(RoomCommand::NodeLost(node)).await;
+            }
+        });
+    }
+
     /// The room that a drop was offered in.
     pub fn room_of_drop(&self, id: &DropId) -> Option<RoomHandle> {
         self.0.drops.get(id).map(|room| room.clone())
@@ -156,7 +178,7 @@ impl Hub {
 
     /// The room that a transfer belongs to.
     pub fn room_of_transfer(&self, id: &TransferId) -> Option<RoomHandle> {
-        self.0.transfers.get(id).map(|transfer| transfer.1.clone())
+        self.0.rooms_of_transfers.get(id).map(|room| room.clone())
     }
 
     /// The transfer of this id.
@@ -223,6 +245,15 @@ impl Hub {
         Active(self.clone())
     }
 
+    fn broker(&self) -> &Arc<dyn Broker> {
+        &self.0.broker
+    }
+
+    /// A number for an entry of a room's log; higher than those given before.
+    fn next_entry(&self) -> u64 {
+        self.0.next_entry.fetch_add(1, Ordering::Relaxed)
+    }
+
     fn clock(&self) -> &Clock {
         &self.0.clock
     }
@@ -269,6 +300,14 @@ impl Hub {
 
     fn know_drop(&self, drop: &DropId, room: &RoomHandle) {
         self.0.drops.insert(drop.clone(), room.clone());
+    }
+
+    fn know_transfer(&self, transfer: &TransferId, room: &RoomHandle) {
+        self.0.rooms_of_transfers.insert(transfer.clone(), room.clone());
+    }
+
+    fn forget_room_of_transfer(&self, transfer: &TransferId) {
+        self.0.rooms_of_transfers.remove(transfer);
     }
 
     fn know_token(&self, token: &Secret, transfer: &TransferId) {

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use super::answer::Answer;
 use super::port::PeerPort;
 use super::transfer_handle::{TransferHandle, Wish};
+use crate::protocol::node::NodeId;
 use crate::protocol::rooms::{Accepted, AcceptedDrop, Join, Joined, Offer, OfferTaken, Picked, Said, Status};
 use crate::protocol::{DropId, TransferId};
 use crate::room::PeerId;
@@ -40,6 +41,8 @@ pub enum Command {
         /// Which.
         peer: PeerId,
     },
+    /// A node is lost, and its links.
+    NodeLost(NodeId),
     /// `room:message`.
     Say {
         /// The link.

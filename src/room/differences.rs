@@ -45,7 +45,9 @@ impl Room {
             }
             for transfer in &entry.shown.transfers {
                 let status = self.drops.status(&transfer.transfer);
-                if let Some(status) = status.filter(|new| before.drops.status(&new.data.transfer) != Some(new)) {
+                if let Some(status) =
+                    status.filter(|new| before.drops.status(&new.data.transfer) != Some(new))
+                {
                     tell(may_see(entry), Event::Status(Arc::clone(status)));
                 }
             }

@@ -121,10 +121,7 @@ impl Drops {
     /// How the transfers stand that people wait for and this member may see, at most [`CATCH_UP`].
     pub(super) fn moving(&self, member: &MemberId) -> Vec<Arc<Envelope<Status>>> {
         let moves = |status: &Status| {
-            matches!(
-                status.state,
-                TransferState::Active | TransferState::Paused | TransferState::Suspended
-            )
+            matches!(status.state, TransferState::Active | TransferState::Paused | TransferState::Suspended)
         };
         let visible = self
             .statuses

@@ -146,7 +146,11 @@ impl Rig {
     }
 
     fn joining(&self, peer: u64, name: &str, join: Join) -> Input {
-        Input::Join { peer: link(peer), knock: join.into(), fresh: Fresh { member: who(name), key: key(name) } }
+        Input::Join {
+            peer: link(peer),
+            knock: join.into(),
+            fresh: Fresh { member: who(name), key: key(name) },
+        }
     }
 
     /// Joins by its own name and key; forgets what was to be done.
@@ -482,11 +486,8 @@ fn the_history_keeps_the_newest_messages_in_order() {
 #[test]
 fn a_message_that_is_empty_or_too_long_or_a_strangers_is_refused() {
     let mut rig = two();
-    let say = |peer, text: &str| Input::Say {
-        peer: link(peer),
-        text: text.into(),
-        id: MessageId::from_random(1),
-    };
+    let say =
+        |peer, text: &str| Input::Say { peer: link(peer), text: text.into(), id: MessageId::from_random(1) };
     rig.refused(say(1, ""), ErrorCode::BadRequest);
     rig.refused(say(1, "éééééé"), ErrorCode::TooLarge);
     rig.refused(say(9, "hi"), ErrorCode::RoomNotFound);
