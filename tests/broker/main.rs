@@ -1,7 +1,12 @@
 //! The contract of the port between nodes, held against every adapter, with real Redis servers that the
 //! tests start, kill and torment.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says by panicking what is wrong")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test says by panicking what is wrong"
+)]
 
 mod node;
 mod promises;

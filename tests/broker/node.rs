@@ -15,12 +15,12 @@ use tokio::time::timeout;
 
 use crate::server::LONG;
 
-pub const LIFETIME: Duration = Duration::from_secs(600);
+pub(crate) const LIFETIME: Duration = Duration::from_secs(600);
 
 /// See the module.
-pub struct Member {
-    pub broker: Arc<Redis>,
-    pub inbox: mpsc::Receiver<Delivery>,
+pub(crate) struct Member {
+    pub(crate) broker: Arc<Redis>,
+    pub(crate) inbox: mpsc::Receiver<Delivery>,
 }
 
 impl Deref for Member {
@@ -33,25 +33,25 @@ impl Deref for Member {
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
-pub fn me(name: &str) -> Node {
+pub(crate) fn me(name: &str) -> Node {
     let id = NodeId(NEXT.fetch_add(1, Ordering::Relaxed) | 0xfeed_0000_0000_0000);
     Node { id, name: name.to_owned(), peer_url: Some(format!("http://{name}")) }
 }
 
-pub fn options(url: &str, cluster: bool) -> Options {
+pub(crate) fn options(url: &str, cluster: bool) -> Options {
     Options { url: url.to_owned(), cluster, prefix: "test".to_owned() }
 }
 
 impl Member {
     /// A node, which may not be connected yet.
-    pub fn start(options: &Options, name: &str) -> Self {
+    pub(crate) fn start(options: &Options, name: &str) -> Self {
         let broker = Redis::start(options, me(name)).unwrap();
         let inbox = broker.inbox().unwrap();
         Self { broker, inbox }
     }
 
     /// Two nodes that know each other.
-    pub async fn pair(options: &Options) -> (Self, Self) {
+    pub(crate) async fn pair(options: &Options) -> (Self, Self) {
         let (mut a, mut b) = (Self::start(options, "a"), Self::start(options, "b"));
         let (id_a, id_b) = (a.id(), b.id());
         a.hear("b", |delivery| *delivery == Delivery::Hello(id_b)).await;
@@ -61,20 +61,20 @@ impl Member {
         (a, b)
     }
 
-    pub fn id(&self) -> NodeId {
+    pub(crate) fn id(&self) -> NodeId {
         self.broker.me().id
     }
 
-    pub async fn is_whole(&self) {
+    pub(crate) async fn is_whole(&self) {
         crate::server::eventually("Redis is there", async || self.broker.is_there().then_some(())).await;
     }
 
-    pub async fn next(&mut self) -> Delivery {
+    pub(crate) async fn next(&mut self) -> Delivery {
         timeout(LONG, self.inbox.recv()).await.expect("something arrives").expect("the inbox is open")
     }
 
     /// Takes in deliveries until one is as wanted.
-    pub async fn hear(&mut self, what: &str, is_it: impl Fn(&Delivery) -> bool) -> Delivery {
+    pub(crate) async fn hear(&mut self, what: &str, is_it: impl Fn(&Delivery) -> bool) -> Delivery {
         let hearing = async {
             loop {
                 let delivery = self.inbox.recv().await.expect("the inbox is open");
@@ -87,7 +87,7 @@ impl Member {
     }
 
     /// The next frame, whatever else comes before.
-    pub async fn frame(&mut self) -> (NodeId, Frame) {
+    pub(crate) async fn frame(&mut self) -> (NodeId, Frame) {
         match self.hear("a frame", |delivery| matches!(delivery, Delivery::Frame { .. })).await {
             Delivery::Frame { from, frame } => (from, frame),
             _ => unreachable!(),
@@ -95,7 +95,7 @@ impl Member {
     }
 
     /// Sends a chunk, waiting for room as often as it takes.
-    pub async fn insist(&mut self, to: NodeId, frame: &Frame) {
+    pub(crate) async fn insist(&mut self, to: NodeId, frame: &Frame) {
         loop {
             match self.broker.post(to, frame.clone()) {
                 Ok(()) => return,
@@ -107,29 +107,29 @@ impl Member {
     }
 }
 
-pub fn transfer(number: u64) -> TransferId {
+pub(crate) fn transfer(number: u64) -> TransferId {
     TransferId::from_random(number)
 }
 
-pub fn room(name: &str) -> RoomId {
+pub(crate) fn room(name: &str) -> RoomId {
     RoomId::new(name).unwrap()
 }
 
-pub fn word(number: u64, text: &str) -> Frame {
+pub(crate) fn word(number: u64, text: &str) -> Frame {
     Frame { transfer: transfer(number), epoch: 1, body: Body::Word(Bytes::from(text.to_owned())) }
 }
 
-pub fn chunk(number: u64, offset: u64, bytes: Bytes) -> Frame {
+pub(crate) fn chunk(number: u64, offset: u64, bytes: Bytes) -> Frame {
     let body = Body::Chunk { lane: 1, offset, digest: None, bytes };
     Frame { transfer: transfer(number), epoch: 1, body }
 }
 
-pub async fn heard(from: &mut mpsc::Receiver<Heard>) -> Heard {
+pub(crate) async fn heard(from: &mut mpsc::Receiver<Heard>) -> Heard {
     timeout(LONG, from.recv()).await.expect("something is heard").expect("the log is followed")
 }
 
 /// The next so many entries, which must be all that is heard.
-pub async fn entries(from: &mut mpsc::Receiver<Heard>, count: usize) -> Vec<Bytes> {
+pub(crate) async fn entries(from: &mut mpsc::Receiver<Heard>, count: usize) -> Vec<Bytes> {
     let mut entries = Vec::new();
     while entries.len() < count {
         match heard(from).await {

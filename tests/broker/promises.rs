@@ -16,7 +16,7 @@ fn record(epoch: u64, value: &str) -> Record {
     Record { epoch, value: Bytes::from(value.to_owned()) }
 }
 
-pub async fn records_are_owned_by_the_highest_epoch(options: Options) {
+pub(crate) async fn records_are_owned_by_the_highest_epoch(options: Options) {
     let (a, b) = Member::pair(&options).await;
     let key = Key::Transfer(transfer(1));
     assert_eq!(a.read(&key).await, Ok(None));
@@ -31,7 +31,7 @@ pub async fn records_are_owned_by_the_highest_epoch(options: Options) {
     assert_eq!(a.read(&key).await, Ok(None));
 }
 
-pub async fn of_many_who_take_over_at_once_one_wins(options: Options) {
+pub(crate) async fn of_many_who_take_over_at_once_one_wins(options: Options) {
     let (a, b) = Member::pair(&options).await;
     let key = Key::Token([7; 32]);
     a.write(&key, 0, record(u64::MAX - 1, "old"), LIFETIME).await.unwrap();
@@ -50,7 +50,7 @@ pub async fn of_many_who_take_over_at_once_one_wins(options: Options) {
     assert_eq!(winners, 1);
 }
 
-pub async fn records_expire(options: Options) {
+pub(crate) async fn records_expire(options: Options) {
     let (a, b) = Member::pair(&options).await;
     let key = Key::Token([1; 32]);
     a.write(&key, 0, record(1, "short"), Duration::from_millis(300)).await.unwrap();
@@ -58,7 +58,7 @@ pub async fn records_expire(options: Options) {
     eventually("it expires", async || b.read(&key).await.unwrap().is_none().then_some(())).await;
 }
 
-pub async fn a_value_may_be_anything(options: Options) {
+pub(crate) async fn a_value_may_be_anything(options: Options) {
     let (a, b) = Member::pair(&options).await;
     for value in [Bytes::new(), Bytes::from_iter((0..=255).cycle().take(3 << 20))] {
         let record = Record { epoch: 1, value };
@@ -67,7 +67,7 @@ pub async fn a_value_may_be_anything(options: Options) {
     }
 }
 
-pub async fn nodes_find_each_other_and_hear_who_is_gone(options: Options) {
+pub(crate) async fn nodes_find_each_other_and_hear_who_is_gone(options: Options) {
     let (mut a, b) = Member::pair(&options).await;
     let names = |member: &Member| {
         let mut names: Vec<_> = member.nodes().iter().map(|node| node.name.clone()).collect();
@@ -87,7 +87,7 @@ pub async fn nodes_find_each_other_and_hear_who_is_gone(options: Options) {
     assert_eq!(names(&a), ["a"]);
 }
 
-pub async fn a_node_that_dies_is_lost_in_about_two_seconds(options: Options) {
+pub(crate) async fn a_node_that_dies_is_lost_in_about_two_seconds(options: Options) {
     let (mut a, b) = Member::pair(&options).await;
     let id = b.id();
     let before = tokio::time::Instant::now();
@@ -98,7 +98,7 @@ pub async fn a_node_that_dies_is_lost_in_about_two_seconds(options: Options) {
     assert_eq!(a.nodes().len(), 1);
 }
 
-pub async fn every_frame_arrives_as_it_was_sent_and_in_order(options: Options) {
+pub(crate) async fn every_frame_arrives_as_it_was_sent_and_in_order(options: Options) {
     let (mut a, mut b) = Member::pair(&options).await;
     let bytes = Bytes::from_iter((0..=255).cycle().take(300_000));
     let digest = Some(Digest::Sha256([9; 32]));
@@ -136,7 +136,7 @@ pub async fn every_frame_arrives_as_it_was_sent_and_in_order(options: Options) {
     }
 }
 
-pub async fn to_all_is_to_every_other(options: Options) {
+pub(crate) async fn to_all_is_to_every_other(options: Options) {
     let (mut a, mut b) = Member::pair(&options).await;
     let mut c = Member::start(&options, "c");
     let id = c.id();
@@ -148,7 +148,7 @@ pub async fn to_all_is_to_every_other(options: Options) {
     assert_eq!(a.frame().await, (a.id(), word(1, "to me")));
 }
 
-pub async fn what_reaches_nobody_is_said_to_be_undelivered(options: Options) {
+pub(crate) async fn what_reaches_nobody_is_said_to_be_undelivered(options: Options) {
     let (mut a, _b) = Member::pair(&options).await;
     let nobody = NodeId(42);
     a.broker.post(nobody, word(5, "anyone?")).unwrap();
@@ -163,7 +163,7 @@ pub async fn what_reaches_nobody_is_said_to_be_undelivered(options: Options) {
     assert!(a.stats().undelivered.get() >= 41);
 }
 
-pub async fn bytes_under_way_are_bounded_and_all_arrive(options: Options) {
+pub(crate) async fn bytes_under_way_are_bounded_and_all_arrive(options: Options) {
     let (mut a, mut b) = Member::pair(&options).await;
     let bytes = Bytes::from(vec![7; 256 << 10]);
     let mut taken = 0;
@@ -173,7 +173,7 @@ pub async fn bytes_under_way_are_bounded_and_all_arrive(options: Options) {
         tokio::task::yield_now().await;
     }
     // Those that b may leave in its inbox, twice the credit at worst, and what was answered last.
-    assert!(taken * (256 << 10) < ((17 << 18) + (13 << 20), "{taken}");
+    assert!(taken * (256 << 10) < (17 << 18) + (13 << 20), "{taken}");
     for offset in 0..taken {
         assert!(b.frame().await.1 == chunk(1, offset, bytes.clone()));
     }
@@ -185,7 +185,7 @@ pub async fn bytes_under_way_are_bounded_and_all_arrive(options: Options) {
     }
 }
 
-pub async fn followers_hear_every_entry_once_and_in_order(options: Options) {
+pub(crate) async fn followers_hear_every_entry_once_and_in_order(options: Options) {
     let (a, b) = Member::pair(&options).await;
     let room = room("order");
     let (story, mut at_a) = a.follow(&room, LIFETIME).await.unwrap();
@@ -224,7 +224,7 @@ pub async fn followers_hear_every_entry_once_and_in_order(options: Options) {
     }
 }
 
-pub async fn large_entries_arrive(options: Options) {
+pub(crate) async fn large_entries_arrive(options: Options) {
     let (a, b) = Member::pair(&options).await;
     let room = room("large");
     let (story, _at_a) = a.follow(&room, LIFETIME).await.unwrap();
@@ -236,7 +236,7 @@ pub async fn large_entries_arrive(options: Options) {
     assert!(story.entries == large);
 }
 
-pub async fn a_follower_that_does_not_listen_misses_nothing_and_holds_up_nobody(options: Options) {
+pub(crate) async fn a_follower_that_does_not_listen_misses_nothing_and_holds_up_nobody(options: Options) {
     let (a, b) = Member::pair(&options).await;
     let (slow, quick) = (room("slow"), room("quick"));
     let (at_slow, mut slow_heard) = b.follow(&slow, LIFETIME).await.unwrap();
@@ -252,12 +252,13 @@ pub async fn a_follower_that_does_not_listen_misses_nothing_and_holds_up_nobody(
     assert!(b.stats().log_gaps.get() > 0, "it was read again");
 }
 
-pub async fn compaction_keeps_what_came_after(options: Options) {
+pub(crate) async fn compaction_keeps_what_came_after(options: Options) {
     let (a, b) = Member::pair(&options).await;
     let room = room("compact");
     let (story, mut at_a) = a.follow(&room, LIFETIME).await.unwrap();
     let generation = story.at.generation;
-    let numbered = |range: std::ops::Range<u64>| range.map(|n| Bytes::from(n.to_string())).collect::<Vec<_>>();
+    let numbered =
+        |range: std::ops::Range<u64>| range.map(|n| Bytes::from(n.to_string())).collect::<Vec<_>>();
     a.append(&room, generation, numbered(0..10), LIFETIME).await.unwrap();
     let at = |count| Position { generation, count };
     a.compact(&room, at(7), "seven".into(), LIFETIME).await.unwrap();
@@ -275,7 +276,7 @@ pub async fn compaction_keeps_what_came_after(options: Options) {
     assert_eq!(a.compact(&room, other, "x".into(), LIFETIME).await, Err(NotAppended::OtherGeneration));
 }
 
-pub async fn an_expired_log_is_seeded_by_the_one_that_knows_most(options: Options) {
+pub(crate) async fn an_expired_log_is_seeded_by_the_one_that_knows_most(options: Options) {
     let (a, b) = Member::pair(&options).await;
     let room = room("seed");
     let (story, mut at_a) = a.follow(&room, LIFETIME).await.unwrap();
@@ -292,10 +293,8 @@ pub async fn an_expired_log_is_seeded_by_the_one_that_knows_most(options: Option
     .await;
     assert_eq!(heard(&mut at_a).await, Heard::Forgotten);
     // Both at once: the one that knows more wins, whoever is first.
-    let (less, more) = tokio::join!(
-        b.seed(&room, 1, "less".into(), LIFETIME),
-        a.seed(&room, 2, "more".into(), LIFETIME)
-    );
+    let (less, more) =
+        tokio::join!(b.seed(&room, 1, "less".into(), LIFETIME), a.seed(&room, 2, "more".into(), LIFETIME));
     assert_eq!((less, more), (Ok(()), Ok(())));
     b.seed(&room, 1, "less".into(), LIFETIME).await.unwrap();
     let mut last = Vec::new();
@@ -319,7 +318,7 @@ pub async fn an_expired_log_is_seeded_by_the_one_that_knows_most(options: Option
     assert_eq!(story.entries, ["three"], "something was appended: seeding is over");
 }
 
-pub async fn a_log_that_is_followed_does_not_expire(options: Options) {
+pub(crate) async fn a_log_that_is_followed_does_not_expire(options: Options) {
     let (a, _b) = Member::pair(&options).await;
     let room = room("kept");
     let (story, mut heard) = a.follow(&room, Duration::from_millis(600)).await.unwrap();
@@ -328,7 +327,7 @@ pub async fn a_log_that_is_followed_does_not_expire(options: Options) {
     assert_eq!(entries(&mut heard, 1).await, ["still"]);
 }
 
-pub async fn who_drops_a_log_is_forgotten(options: Options) {
+pub(crate) async fn who_drops_a_log_is_forgotten(options: Options) {
     let (a, _b) = Member::pair(&options).await;
     for round in 0..20 {
         // Left and followed again at once, while the first is still being left.

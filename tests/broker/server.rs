@@ -10,23 +10,23 @@ use tempfile::TempDir;
 use tokio::time::{interval, timeout};
 
 /// Longer than anything here takes; only a broken promise waits for it.
-pub const LONG: Duration = Duration::from_secs(20);
+pub(crate) const LONG: Duration = Duration::from_secs(20);
 
 /// See the module.
-pub struct Server {
-    pub port: u16,
+pub(crate) struct Server {
+    pub(crate) port: u16,
     arguments: Vec<String>,
     dir: TempDir,
     process: Option<Child>,
 }
 
 /// A port that was free a moment ago.
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
 
 /// Waits for a condition.
-pub async fn eventually<T>(what: &str, mut check: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn eventually<T>(what: &str, mut check: impl AsyncFnMut() -> Option<T>) -> T {
     let waiting = async {
         let mut tick = interval(Duration::from_millis(10));
         loop {
@@ -40,7 +40,7 @@ pub async fn eventually<T>(what: &str, mut check: impl AsyncFnMut() -> Option<T>
 }
 
 /// Waits, and checks all the while that something stays so.
-pub async fn stays(what: &str, time: Duration, mut check: impl AsyncFnMut() -> bool) {
+pub(crate) async fn stays(what: &str, time: Duration, mut check: impl AsyncFnMut() -> bool) {
     let waiting = async {
         let mut tick = interval(Duration::from_millis(20));
         loop {
@@ -52,11 +52,11 @@ pub async fn stays(what: &str, time: Duration, mut check: impl AsyncFnMut() -> b
 }
 
 impl Server {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::start_with(&[]).await
     }
 
-    pub async fn start_with(arguments: &[&str]) -> Self {
+    pub(crate) async fn start_with(arguments: &[&str]) -> Self {
         let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
         let mut server =
             Self { port: free_port(), arguments, dir: tempfile::tempdir().unwrap(), process: None };
@@ -66,7 +66,7 @@ impl Server {
     }
 
     /// Starts it again, with nothing of what it knew.
-    pub fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         let port = self.port.to_string();
         let process = Command::new("redis-server")
             .args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
@@ -77,7 +77,7 @@ impl Server {
         self.process = Some(process.expect("redis-server is installed: the Makefile does it"));
     }
 
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
             process.kill().unwrap();
             process.wait().unwrap();
@@ -98,12 +98,12 @@ impl Server {
         .await;
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
     /// Runs a command of an administrator, and does not wait for what it answers.
-    pub async fn order(&self, command: &[&str]) {
+    pub(crate) async fn order(&self, command: &[&str]) {
         let client = redis::Client::open(self.url()).unwrap();
         let mut connection = client.get_multiplexed_async_connection().await.unwrap();
         let mut order = redis::cmd(command[0]);
@@ -111,7 +111,7 @@ impl Server {
         let _ = order.query_async::<redis::Value>(&mut connection).await;
     }
 
-    pub async fn ask<T: redis::FromRedisValue>(&self, command: &[&str]) -> T {
+    pub(crate) async fn ask<T: redis::FromRedisValue>(&self, command: &[&str]) -> T {
         let client = redis::Client::open(self.url()).unwrap();
         let mut connection = client.get_multiplexed_async_connection().await.unwrap();
         let mut order = redis::cmd(command[0]);
