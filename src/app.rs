@@ -2,6 +2,7 @@
 //! made here and handed its options; no rule and no default lives here.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::middleware::from_fn_with_state;
@@ -10,11 +11,13 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
 
+use crate::broker::Memory;
 use crate::config::{self, Config};
 use crate::gateway::compat::{self, LinkLayer, Links};
 use crate::gateway::{self, Gateway};
-use crate::hub::{self, Hub};
+use crate::hub::{self, Hub, Sharing};
 use crate::net::{self, Listener};
+use crate::protocol::node::{Node, NodeId};
 use crate::protocol::transfers::ChunkSizes;
 use crate::{http, relay, room, transfer};
 
@@ -40,7 +43,8 @@ impl Server {
     /// # Errors
     /// Those of binding: the address is in use, not ours, or not allowed.
     pub async fn start(config: &Config) -> std::io::Result<Self> {
-        let hub = Hub::new(hub_options(config));
+        let me = Node { id: NodeId(rand::random()), name: "alone".into(), peer_url: None };
+        let hub = Hub::new(hub_options(config), Arc::new(Memory::new(me)), Sharing::Alone);
         let links = Links::default();
         let (socket_io, io) = Gateway::layer(hub.clone(), links.clone(), &gateway_options(config));
         let origins = http::Origins::new(&config.socketio.origins);

@@ -5,12 +5,15 @@
 
 mod answer;
 mod clock;
+mod nodes;
 mod port;
+mod record;
 mod room_handle;
 mod room_task;
 pub mod session;
 mod transfer_handle;
 mod transfer_parties;
+mod transfer_records;
 mod transfer_task;
 
 use std::sync::Arc;
@@ -24,16 +27,19 @@ use tokio_util::task::TaskTracker;
 pub use self::answer::{Answer, Outcome};
 pub use self::clock::Clock;
 pub use self::port::{Chunk, Full, PeerPort, SinkPort, SourcePort};
+pub use self::record::File;
 pub use self::room_handle::{Command as RoomCommand, RoomHandle};
-pub use self::session::SinkKind;
+pub use self::session::{Sharing, SinkKind};
 pub use self::transfer_handle::{
     Command as TransferCommand, Holder, SinkBox, SourceBox, TransferHandle, Wish,
 };
 
+use self::record::About;
 use self::session::Session;
+use crate::broker::Broker;
 use crate::protocol::rooms::{Join, Joined};
 use crate::protocol::transfers::ChunkSizes;
-use crate::protocol::{DropId, FileName, FolderPath, MediaType, MemberId, RoomId, Secret, TransferId};
+use crate::protocol::{DropId, MemberId, RoomId, Secret, TransferId};
 use crate::relay::{self, Budget, Relay};
 use crate::room::{self, PeerId};
 use crate::transfer::{self, Transfer};
@@ -59,21 +65,6 @@ pub struct Options {
     pub downloads_per_token: usize,
 }
 
-/// What is known of a file.
-#[derive(Debug, Clone)]
-pub struct File {
-    /// Its name.
-    pub name: FileName,
-    /// The folder it lies in.
-    pub path: Option<FolderPath>,
-    /// Its media type.
-    pub media_type: MediaType,
-    /// Bytes, or none while not known.
-    pub size: Option<u64>,
-    /// When it was last changed, in milliseconds since the Unix epoch.
-    pub modified: Option<u64>,
-}
-
 /// A transfer as its room offered it.
 struct Offered {
     transfer: TransferId,
@@ -86,12 +77,17 @@ struct Offered {
 pub struct Hub(Arc<Inner>);
 
 struct Inner {
+    broker: Arc<dyn Broker>,
+    sharing: Sharing,
     options: Options,
     clock: Clock,
     budget: Budget,
     rooms: DashMap<RoomId, RoomHandle>,
     drops: DashMap<DropId, RoomHandle>,
-    transfers: DashMap<TransferId, (TransferHandle, RoomHandle)>,
+    /// Transfers with a task here, as home or edge,
+    transfers: DashMap<TransferId, TransferHandle>,
+    /// and all that are offered in rooms that are kept here.
+    offers: DashMap<TransferId, RoomHandle>,
     tokens: DashMap<[u8; 32], TransferId>,
     next_peer: AtomicU64,
     active: watch::Sender<usize>,
@@ -100,21 +96,26 @@ struct Inner {
 }
 
 impl Hub {
-    /// A hub without rooms.
-    pub fn new(options: Options) -> Self {
-        Self(Arc::new(Inner {
+    /// A hub without rooms, which meets others through `broker`. Call it within a runtime.
+    pub fn new(options: Options, broker: Arc<dyn Broker>, sharing: Sharing) -> Self {
+        let hub = Self(Arc::new(Inner {
+            broker,
+            sharing,
             clock: Clock::start(),
             budget: Budget::new(options.budget),
             options,
             rooms: DashMap::new(),
             drops: DashMap::new(),
             transfers: DashMap::new(),
+            offers: DashMap::new(),
             tokens: DashMap::new(),
             next_peer: AtomicU64::new(1),
             active: watch::Sender::new(0),
             ended: CancellationToken::new(),
             tasks: TaskTracker::new(),
-        }))
+        }));
+        hub.listen_to_nodes();
+        hub
     }
 
     /// A number for a new link or download; never given twice.
@@ -140,12 +141,12 @@ impl Hub {
 
     /// The room that a transfer belongs to.
     pub fn room_of_transfer(&self, id: &TransferId) -> Option<RoomHandle> {
-        self.0.transfers.get(id).map(|transfer| transfer.1.clone())
+        self.0.offers.get(id).map(|room| room.clone())
     }
 
     /// The transfer of this id.
     pub fn transfer(&self, id: &TransferId) -> Option<TransferHandle> {
-        self.0.transfers.get(id).map(|transfer| transfer.0.clone())
+        self.0.transfers.get(id).map(|transfer| transfer.clone())
     }
 
     /// The transfer that gave out this token. Looked up by its digest, so time tells nothing of it.
@@ -265,6 +266,7 @@ impl Hub {
         file: Arc<File>,
         token: Secret,
         room: RoomHandle,
+        room_id: RoomId,
     ) -> TransferHandle {
         let now = self.0.clock.now();
         let (life, bytes) = match file.size {
@@ -275,18 +277,38 @@ impl Hub {
         let options = &self.0.options;
         let transfer = Transfer::new(now, id.clone(), from, life, file.size, invited, options.transfer);
         let relay = Relay::new(options.relay.clone(), self.0.budget.clone(), bytes, file.size);
+        let session = Session::new(now, self.broker().me().id, self.0.sharing, transfer, relay);
+        let (handle, commands) = TransferHandle::new();
         self.know_token(&token, &id);
-        let session = Session::new(now, transfer, relay);
-        let handle = transfer_task::Task::new(self.clone(), session, file, token, room.clone()).start();
-        self.0.transfers.insert(id, (handle.clone(), room));
+        self.0.offers.insert(id.clone(), room.clone());
+        let about = About { room: room_id, file, source_token: token };
+        let task = transfer_task::Task::new(self.clone(), id.clone(), handle.clone(), session, about);
+        task.start_in(room, commands);
+        self.0.transfers.insert(id, handle.clone());
         handle
     }
 
-    fn forget_transfer(&self, id: &TransferId, tokens: &[Secret]) {
-        self.0.transfers.remove(id);
+    /// The task of a room, started if there is none: for a transfer whose home has come here.
+    fn room_for(&self, id: &RoomId) -> RoomHandle {
+        let room = self.0.rooms.entry(id.clone());
+        room.or_insert_with(|| room_task::Task::start(self.clone(), id.clone())).clone()
+    }
+
+    fn forget_transfer(
+        &self,
+        id: &TransferId,
+        handle: &TransferHandle,
+        tokens: impl IntoIterator<Item = [u8; 32]>,
+    ) {
+        self.0.transfers.remove_if(id, |_, known| known.is(handle));
         for token in tokens {
-            self.0.tokens.remove(&token.fingerprint());
+            self.0.tokens.remove(&token);
         }
+    }
+
+    /// The room has forgotten a transfer.
+    fn forget_offer(&self, id: &TransferId) {
+        self.0.offers.remove(id);
     }
 }
 

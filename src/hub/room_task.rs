@@ -79,6 +79,9 @@ impl Task {
         for drop in self.drops.keys() {
             self.hub.forget_drop(drop);
         }
+        for transfer in self.transfers.keys() {
+            self.hub.forget_offer(transfer);
+        }
         while let Ok(command) = commands.try_recv() {
             self.hub.redirect(&self.id, command);
         }
@@ -152,6 +155,7 @@ impl Task {
     /// The last transfer of a drop takes the drop's place in the registry with it.
     fn forget_transfer(&mut self, transfer: &TransferId) -> Option<TransferHandle> {
         let (drop, handle) = self.transfers.remove(transfer)?;
+        self.hub.forget_offer(transfer);
         if let Some(of) = self.drops.get_mut(&drop) {
             of.left -= 1;
             if of.left == 0 {
@@ -237,7 +241,8 @@ impl Task {
             size: file.size,
             modified: file.modified,
         });
-        let handle = self.hub.start_transfer(offered, file, token.clone(), self.handle.clone());
+        let handle =
+            self.hub.start_transfer(offered, file, token.clone(), self.handle.clone(), self.id.clone());
         self.transfers.insert(transfer.clone(), (drop.clone(), handle));
         OutgoingTransfer { transfer, name, token }
     }
