@@ -269,8 +269,12 @@ where
         *request.uri_mut() = uri;
         inner.oneshot(request).await?;
     }
-    Ok((StatusCode::BAD_REQUEST, [(header::CONTENT_TYPE, "application/json")], UNKNOWN_SESSION)
-        .into_response())
+    Ok(unknown_session())
+}
+
+/// What a request of a session that is not there is answered with.
+pub(in crate::gateway) fn unknown_session() -> Response {
+    (StatusCode::BAD_REQUEST, [(header::CONTENT_TYPE, "application/json")], UNKNOWN_SESSION).into_response()
 }
 
 #[cfg(test)]
