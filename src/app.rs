@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::middleware::from_fn_with_state;
 use socketioxide::SocketIo;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
 
@@ -26,7 +26,7 @@ use crate::{http, relay, room, transfer};
 /// How long the parts may take to end once nothing is waited for any more.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// Over this time clients are told to move to other nodes, or over a quarter of the drain time-out: all at
-/// once they would storm them.
+/// once they would storm them. As long, balancers can see that this node is not ready.
 const SPREAD: Duration = Duration::from_millis(1500);
 /// Time for a connection to another node.
 const CONNECT: Duration = Duration::from_secs(1);
@@ -58,8 +58,13 @@ impl Server {
     pub async fn start(config: &Config) -> std::io::Result<Self> {
         let listener = Listener::bind(config.server.listen, net::Options::default()).await?;
         let address = axum::serve::Listener::local_addr(&listener)?;
-        let (leaving, stop) = (CancellationToken::new(), CancellationToken::new());
         let broker = broker(node(&config.server, address));
+        Ok(Self::serve(config, listener, address, broker))
+    }
+
+    /// Puts the parts together.
+    fn serve(config: &Config, listener: Listener, address: SocketAddr, broker: Arc<dyn Broker>) -> Self {
+        let (leaving, stop) = (CancellationToken::new(), CancellationToken::new());
         let hub = Hub::new(hub_options(config));
         let links = Links::default();
         let (socket_io, io) = Gateway::layer(hub.clone(), links.clone(), &gateway_options(config));
@@ -79,7 +84,7 @@ impl Server {
         let serving = axum::serve(listener, service).with_graceful_shutdown(stopped);
         let serving = tokio::spawn(serving.into_future());
         let drain_timeout = config.server.drain_timeout;
-        Ok(Self { address, broker, hub, io, links, routing, leaving, stop, serving, drain_timeout })
+        Self { address, broker, hub, io, links, routing, leaving, stop, serving, drain_timeout }
     }
 
     /// Where it listens.
@@ -117,7 +122,8 @@ impl Server {
         if !self.routing.has_company() {
             return self.hub.at_rest().await;
         }
-        gateway::move_clients(&self.io, &self.links, SPREAD.min(self.drain_timeout / 4)).await;
+        let spread = SPREAD.min(self.drain_timeout / 4);
+        tokio::join!(gateway::move_clients(&self.io, &self.links, spread), sleep(spread));
         self.stop.cancel();
         // Downloads go on, and so does the connection of each.
         let _ = (&mut self.serving).await;
@@ -184,3 +190,6 @@ fn hub_options(config: &Config) -> hub::Options {
         downloads_per_token: limits.downloads_per_token,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -177,7 +177,7 @@ fn split_utf16(text: &str, units: usize) -> Option<(&str, &str)> {
 }
 
 #[cfg(test)]
-pub(super) mod served;
+pub(crate) mod served;
 
 #[cfg(test)]
 mod tests {

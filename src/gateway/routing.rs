@@ -75,32 +75,12 @@ impl Routing {
         self.0.forward.close().await;
     }
 
-    /// What becomes of a request, as far as it is not this node's service that answers it.
-    fn plan(&self, request: &Request<Body>) -> Plan {
+    fn way(&self, request: &Request<Body>) -> Way {
         let (nodes, me) = (self.0.broker.nodes(), self.0.broker.me());
         let is_leaving = self.0.leaving.is_cancelled();
         let lot = if is_leaving { rand::random::<u16>().into() } else { 0 };
-        match Way::of(request, Scene { me, nodes: &nodes, is_leaving, lot }) {
-            Way::Here => Plan::Here,
-            Way::Handshake => Plan::Handshake,
-            Way::Own(sid) => way::with_sid(request.uri(), sid).map_or(Plan::Here, Plan::Own),
-            Way::Session(node) => Plan::Session(node.clone()),
-            Way::Stays(node) => Plan::Stays(node.clone()),
-            Way::Unknown => Plan::Unknown,
-            Way::Leaving => Plan::Leaving,
-        }
+        Way::of(request, Scene { me, nodes: &nodes, is_leaving, lot })
     }
-}
-
-/// [`Way`], with what it needs in hand.
-enum Plan {
-    Here,
-    Handshake,
-    Own(http::Uri),
-    Session(crate::protocol::node::Node),
-    Stays(crate::protocol::node::Node),
-    Unknown,
-    Leaving,
 }
 
 /// Puts [`Routing`] in front of a service: before [`LinkLayer`](super::compat::LinkLayer), which knows
@@ -147,32 +127,33 @@ where
 
     fn call(&mut self, mut request: Request<Body>) -> ResponseFuture {
         let routing = self.routing.clone();
-        let plan = routing.plan(&request);
-        match plan {
-            Plan::Here | Plan::Handshake | Plan::Own(_) => {
-                let is_handshake = matches!(plan, Plan::Handshake);
-                if let Plan::Own(uri) = plan {
+        let way = routing.way(&request);
+        match way {
+            Way::Here | Way::Own(_) => {
+                if let Way::Own(uri) = way {
                     *request.uri_mut() = uri;
                 }
                 let response = self.inner.call(request);
+                Box::pin(async move { Ok(response.await?.map(Body::new)) })
+            }
+            Way::Handshake => {
+                let response = self.inner.call(request);
                 Box::pin(async move {
-                    let response = response.await?.map(Body::new);
-                    let name = &routing.0.broker.me().name;
-                    Ok(if is_handshake { open::with_name(response, name).await } else { response })
+                    Ok(open::with_name(response.await?.map(Body::new), &routing.0.broker.me().name).await)
                 })
             }
-            Plan::Session(node) => Box::pin(async move {
+            Way::Session(node) => Box::pin(async move {
                 let answer = routing.0.forward.send(&node, request).await;
                 Ok(answer.unwrap_or_else(|lost| {
                     tracing::debug!(node = node.name, error = %lost, "another node's session is lost");
                     unknown_session()
                 }))
             }),
-            Plan::Stays(node) => Box::pin(async move {
+            Way::Stays(node) => Box::pin(async move {
                 Ok(routing.0.forward.send(&node, request).await.unwrap_or_else(|_| is_leaving()))
             }),
-            Plan::Unknown => Box::pin(async { Ok(unknown_session()) }),
-            Plan::Leaving => Box::pin(async { Ok(is_leaving()) }),
+            Way::Unknown => Box::pin(async { Ok(unknown_session()) }),
+            Way::Leaving => Box::pin(async { Ok(is_leaving()) }),
         }
     }
 }
@@ -191,4 +172,4 @@ fn is_leaving() -> Response {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

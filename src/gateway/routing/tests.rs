@@ -32,12 +32,18 @@ use crate::protocol::node::{Frame, Node, NodeId};
 const MIB: usize = 1 << 20;
 
 /// The nodes that live, as all brokers of a test know them.
-type Registry = Arc<Mutex<Vec<Node>>>;
+pub(crate) type Registry = Arc<Mutex<Vec<Node>>>;
 
 /// A broker that knows nodes and nothing else.
-struct Directory {
+pub(crate) struct Directory {
     me: Node,
     registry: Registry,
+}
+
+impl Directory {
+    pub(crate) fn new(me: Node, registry: Registry) -> Self {
+        Self { me, registry }
+    }
 }
 
 #[async_trait]
@@ -136,7 +142,7 @@ impl TestNode {
         let listener = Listener::bind("127.0.0.1:0", net::Options::default()).await.unwrap();
         let address = serve::Listener::local_addr(&listener).unwrap();
         let me = register(registry, name, address);
-        let broker = Arc::new(Directory { me, registry: registry.clone() });
+        let broker = Arc::new(Directory::new(me, registry.clone()));
         let (links, leaving) = (Links::default(), CancellationToken::new());
         let routing = Routing::new(broker, leaving.clone(), options);
         let layers = ServiceBuilder::new()

@@ -35,30 +35,32 @@ pub(super) struct Scene<'a> {
 
 /// Where a request goes.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Way<'a> {
+pub(super) enum Way {
     /// Here, as it is.
     Here,
     /// Here; the answer gives out a sid, which gets this node's name.
     Handshake,
-    /// Here, to the session of this id, without the node's name.
-    Own(&'a str),
+    /// Here, under this address: its sid is without the node's name.
+    Own(Uri),
     /// To the node that has its session.
-    Session(&'a Node),
+    Session(Node),
     /// To a node that stays: it begins something, and this one is leaving.
-    Stays(&'a Node),
+    Stays(Node),
     /// Nowhere: the node that had its session is gone.
     Unknown,
     /// Nowhere: this node is leaving, and none takes its place.
     Leaving,
 }
 
-impl<'a> Way<'a> {
+impl Way {
     /// Decides.
-    pub(super) fn of<B>(request: &'a Request<B>, scene: Scene<'a>) -> Self {
+    pub(super) fn of<B>(request: &Request<B>, scene: Scene<'_>) -> Self {
         let (uri, headers) = (request.uri(), request.headers());
         let words = if uri.path().starts_with(ENGINE) { Words::of(uri) } else { Words::default() };
         match words.sid.map(|sid| sid.split_once(POINT)) {
-            Some(Some((name, sid))) if name == scene.me.name => Self::Own(sid),
+            Some(Some((name, sid))) if name == scene.me.name => {
+                with_sid(uri, sid).map_or(Self::Unknown, Self::Own)
+            }
             Some(Some((name, _))) => Self::of_others(name, headers, scene),
             // It was given out by a node that gave no name, or by whatever was here before.
             Some(None) => Self::Here,
@@ -66,23 +68,23 @@ impl<'a> Way<'a> {
         }
     }
 
-    fn of_others(name: &str, headers: &HeaderMap, scene: Scene<'a>) -> Self {
+    fn of_others(name: &str, headers: &HeaderMap, scene: Scene<'_>) -> Self {
         let mut others = scene.others();
         match others.find(|node| node.name == name) {
             Some(_) if scene.is_leaving && headers.contains_key(header::UPGRADE) => Self::Leaving,
-            Some(node) if !headers.contains_key(FORWARDED_BY) => Self::Session(node),
+            Some(node) if !headers.contains_key(FORWARDED_BY) => Self::Session(node.clone()),
             _ => Self::Unknown,
         }
     }
 
-    fn of_new(uri: &Uri, words: Words<'_>, headers: &HeaderMap, scene: Scene<'a>) -> Self {
+    fn of_new(uri: &Uri, words: Words<'_>, headers: &HeaderMap, scene: Scene<'_>) -> Self {
         if scene.is_leaving && !PROBES.contains(&uri.path()) {
             // A connection that outlives the request would end with this node.
             let may = !headers.contains_key(FORWARDED_BY) && !headers.contains_key(header::UPGRADE);
             let others: Vec<_> = if may { scene.others().collect() } else { Vec::new() };
             return match others.len() {
                 0 => Self::Leaving,
-                count => Self::Stays(others[scene.lot % count]),
+                count => Self::Stays(others[scene.lot % count].clone()),
             };
         }
         if words.transport == Some("polling") { Self::Handshake } else { Self::Here }
@@ -97,7 +99,7 @@ impl<'a> Scene<'a> {
 }
 
 /// The address with `sid` in the place of the first sid in it.
-pub(super) fn with_sid(uri: &Uri, sid: &str) -> Option<Uri> {
+fn with_sid(uri: &Uri, sid: &str) -> Option<Uri> {
     let mut is_first = true;
     let pairs = uri.query()?.split('&').map(|pair| {
         let is_it = pair.starts_with("sid=") && std::mem::take(&mut is_first);
@@ -155,6 +157,7 @@ mod tests {
             let request = request.body(()).unwrap();
             let scene = Scene { me: &self.nodes[0], nodes: &self.nodes, is_leaving: self.is_leaving, lot: 5 };
             match Way::of(&request, scene) {
+                Way::Own(uri) => format!("own: {}", Words::of(&uri).sid.unwrap()),
                 Way::Session(node) => format!("session at {}", node.name),
                 Way::Stays(node) => format!("stays at {}", node.name),
                 way => format!("{way:?}"),
@@ -169,8 +172,8 @@ mod tests {
     fn a_session_is_answered_where_it_is() {
         let case = Case::new();
         for (sid, way) in [
-            ("a.XYZ", "Own(\"XYZ\")"),
-            ("a.X.Y", "Own(\"X.Y\")"),
+            ("a.XYZ", "own: XYZ"),
+            ("a.X.Y", "own: X.Y"),
             ("XYZ", "Here"),
             ("", "Here"),
             ("b.XYZ", "session at b"),
@@ -191,7 +194,7 @@ mod tests {
     fn what_was_handed_on_once_is_not_handed_on_again() {
         let case = Case::new().with(FORWARDED);
         assert_eq!(case.way("/socket.io/?EIO=4&transport=polling&sid=b.X"), "Unknown");
-        assert_eq!(case.way("/socket.io/?EIO=4&transport=polling&sid=a.X"), "Own(\"X\")");
+        assert_eq!(case.way("/socket.io/?EIO=4&transport=polling&sid=a.X"), "own: X");
         assert_eq!(case.way("/socket.io/?EIO=4&transport=polling"), "Handshake");
         assert_eq!(Case::new().leaving().with(FORWARDED).way("/"), "Leaving");
     }
@@ -211,7 +214,7 @@ mod tests {
         for (address, way) in [
             ("/healthz", "Here"),
             ("/readyz", "Here"),
-            ("/socket.io/?EIO=4&transport=polling&sid=a.X", "Own(\"X\")"),
+            ("/socket.io/?EIO=4&transport=polling&sid=a.X", "own: X"),
             ("/socket.io/?EIO=4&transport=polling&sid=b.X", "session at b"),
             ("/socket.io/?EIO=4&transport=polling", "stays at b"),
             ("/transfers/t/content", "stays at b"),
