@@ -111,22 +111,20 @@ impl Server {
         let end = Instant::now() + PATIENCE;
         let _ = timeout_at(end, self.io.close()).await;
         self.routing.close().await;
-        if !self.serving.is_finished() && timeout_at(end, &mut self.serving).await.is_err() {
+        if timeout_at(end, &mut self.serving).await.is_err() {
             self.serving.abort();
         }
     }
 
     /// Waits until nothing is lost by ending.
-    async fn drain(&mut self) {
+    async fn drain(&self) {
         self.broker.leave().await;
         if !self.routing.has_company() {
             return self.hub.at_rest().await;
         }
         let spread = SPREAD.min(self.drain_timeout / 4);
         tokio::join!(gateway::move_clients(&self.io, &self.links, spread), sleep(spread));
-        self.stop.cancel();
-        // Downloads go on, and so does the connection of each.
-        let _ = (&mut self.serving).await;
+        self.routing.at_rest().await;
     }
 }
 

@@ -93,6 +93,9 @@ async fn a_node_beside_others_says_that_it_leaves_and_tells_its_clients_to_move(
     // The other one does not answer.
     assert!(ask(address, "/socket.io/?EIO=4&transport=polling").await.starts_with("HTTP/1.1 503"));
     assert!(ask(address, &path).await.starts_with("HTTP/1.1 200"), "its sessions are served until they move");
+    // The first ping was taken; this one waits, in no namespace yet.
+    let waits = ask(address, &path).await;
+    assert!(waits.contains("Session ID unknown"), "{waits}");
     for client in &mut clients {
         let ended = soon(client.read_to_end(&mut Vec::new())).await.unwrap_err();
         assert_eq!(ended.kind(), std::io::ErrorKind::ConnectionReset, "without a word of Socket.IO");
@@ -108,7 +111,12 @@ async fn what_is_under_way_goes_on_until_it_is_done() {
     let asked = tokio::spawn(ask(server.address(), "/socket.io/?EIO=4&transport=polling&sid=b.X"));
     let (mut behind, _) = other.accept().await.unwrap();
     let (address, closing) = close(server);
-    soon(async { while !is_closed(address).await {} }).await;
+    while !ask(address, "/readyz").await.starts_with("HTTP/1.1 503") {}
+    // Longer than the clients take to move.
+    let moved = Instant::now() + 2 * SPREAD;
+    while Instant::now() < moved {
+        assert!(ask(address, "/healthz").await.starts_with("HTTP/1.1 200"));
+    }
     assert!(!closing.is_finished() && !asked.is_finished());
     behind.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ndone").await.unwrap();
     assert!(asked.await.unwrap().ends_with("done"));

@@ -13,7 +13,8 @@ use super::carrier::SocketRef;
 use super::compat::Links;
 use crate::protocol::{rooms, transfers};
 
-/// Cuts every session, one after the other over `spread`, whatever carries it, and those that came meanwhile.
+/// Cuts every session, one after the other over `spread`, whatever carries it; at last those that came
+/// meanwhile, and those that connected to no namespace yet.
 pub async fn move_clients(io: &SocketIo<Carrier>, links: &Links, spread: Duration) {
     let sessions = sessions(io);
     let begun = Instant::now();
@@ -26,6 +27,7 @@ pub async fn move_clients(io: &SocketIo<Carrier>, links: &Links, spread: Duratio
     for socket in self::sessions(io) {
         cut(links, &socket);
     }
+    links.cut_all();
 }
 
 fn cut(links: &Links, socket: &SocketRef) {

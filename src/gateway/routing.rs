@@ -14,6 +14,7 @@
 
 mod forward;
 mod open;
+mod under_way;
 mod way;
 
 use std::convert::Infallible;
@@ -29,7 +30,8 @@ use tokio_util::sync::CancellationToken;
 use tower::{BoxError, Layer, Service};
 
 use self::forward::Forward;
-use self::way::{Scene, Way};
+use self::under_way::{One, UnderWay};
+use self::way::{Here, Scene, There, Way};
 use super::compat::{ResponseFuture, unknown_session};
 use crate::broker::Broker;
 use crate::protocol::{Envelope, ErrorCode, Refusal};
@@ -54,6 +56,7 @@ struct Inner {
     broker: Arc<dyn Broker>,
     leaving: CancellationToken,
     forward: Forward,
+    under_way: UnderWay,
 }
 
 impl Routing {
@@ -61,13 +64,19 @@ impl Routing {
     /// new.
     pub fn new(broker: Arc<dyn Broker>, leaving: CancellationToken, options: Options) -> Self {
         let forward = Forward::new(broker.clone(), leaving.clone(), options);
-        Self(Arc::new(Inner { broker, leaving, forward }))
+        Self(Arc::new(Inner { broker, leaving, forward, under_way: UnderWay::default() }))
     }
 
     /// Whether another node lives that clients can move to.
     pub fn has_company(&self) -> bool {
         let me = self.0.broker.me().id;
         self.0.broker.is_there() && self.0.broker.nodes().iter().any(|node| node.id != me)
+    }
+
+    /// Waits until every request has its whole answer, but for those of other nodes' sessions that came after
+    /// this one began to leave: they never cease.
+    pub async fn at_rest(&self) {
+        self.0.under_way.none_left().await;
     }
 
     /// Ends every connection that is handed on, and waits until they have ended.
@@ -80,6 +89,27 @@ impl Routing {
         let is_leaving = self.0.leaving.is_cancelled();
         let lot = if is_leaving { rand::random::<u16>().into() } else { 0 };
         Way::of(request, Scene { me, nodes: &nodes, is_leaving, lot })
+    }
+
+    /// Counts the request among those that are waited for.
+    fn begin(&self, way: &Way) -> Option<One> {
+        let never_ceases = matches!(way, Way::There(There::Session(_))) && self.0.leaving.is_cancelled();
+        (!never_ceases).then(|| self.0.under_way.one())
+    }
+
+    /// The answer to what is not for the service below.
+    async fn ask(&self, there: There, request: Request<Body>) -> Response {
+        let forward = &self.0.forward;
+        match there {
+            There::Session(node) => forward.send(&node, request).await.unwrap_or_else(|lost| {
+                tracing::debug!(node = node.name, error = %lost, "another node's session is out of reach");
+                // The session may live on: it is this node that ends.
+                if forward.is_closed() { is_leaving() } else { unknown_session() }
+            }),
+            There::Stays(node) => forward.send(&node, request).await.unwrap_or_else(|_| is_leaving()),
+            There::Unknown => unknown_session(),
+            There::Leaving => is_leaving(),
+        }
     }
 }
 
@@ -128,33 +158,32 @@ where
     fn call(&mut self, mut request: Request<Body>) -> ResponseFuture {
         let routing = self.routing.clone();
         let way = routing.way(&request);
+        let one = routing.begin(&way);
         match way {
-            Way::Here | Way::Own(_) => {
-                if let Way::Own(uri) = way {
+            Way::Here(here) => {
+                let is_handshake = here == Here::Handshake;
+                if let Here::Own(uri) = here {
                     *request.uri_mut() = uri;
                 }
                 let response = self.inner.call(request);
-                Box::pin(async move { Ok(response.await?.map(Body::new)) })
-            }
-            Way::Handshake => {
-                let response = self.inner.call(request);
                 Box::pin(async move {
-                    Ok(open::with_name(response.await?.map(Body::new), &routing.0.broker.me().name).await)
+                    let mut response = response.await?.map(Body::new);
+                    if is_handshake {
+                        response = open::with_name(response, &routing.0.broker.me().name).await;
+                    }
+                    Ok(lasting(one, response))
                 })
             }
-            Way::Session(node) => Box::pin(async move {
-                let answer = routing.0.forward.send(&node, request).await;
-                Ok(answer.unwrap_or_else(|lost| {
-                    tracing::debug!(node = node.name, error = %lost, "another node's session is lost");
-                    unknown_session()
-                }))
-            }),
-            Way::Stays(node) => Box::pin(async move {
-                Ok(routing.0.forward.send(&node, request).await.unwrap_or_else(|_| is_leaving()))
-            }),
-            Way::Unknown => Box::pin(async { Ok(unknown_session()) }),
-            Way::Leaving => Box::pin(async { Ok(is_leaving()) }),
+            Way::There(there) => Box::pin(async move { Ok(lasting(one, routing.ask(there, request).await)) }),
         }
+    }
+}
+
+/// The response, which lasts as long as its body.
+fn lasting(one: Option<One>, response: Response) -> Response {
+    match one {
+        Some(one) => one.lasts(response),
+        None => response,
     }
 }
 

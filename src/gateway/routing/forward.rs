@@ -112,6 +112,11 @@ impl Forward {
         Ok(response.map(Body::new))
     }
 
+    /// Whether [`close`](Self::close) was called.
+    pub(super) fn is_closed(&self) -> bool {
+        self.tasks.ended.is_cancelled()
+    }
+
     /// Ends what is under way, and waits until it has ended.
     pub(super) async fn close(&self) {
         self.tasks.ended.cancel();

@@ -36,19 +36,33 @@ pub(super) struct Scene<'a> {
 /// Where a request goes.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Way {
-    /// Here, as it is.
-    Here,
-    /// Here; the answer gives out a sid, which gets this node's name.
+    /// To the service below.
+    Here(Here),
+    /// Past it.
+    There(There),
+}
+
+/// What the service below gets.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Here {
+    /// The request as it is.
+    AsItIs,
+    /// The same; the answer gives out a sid, which gets this node's name.
     Handshake,
-    /// Here, under this address: its sid is without the node's name.
+    /// This address: its sid is without the node's name.
     Own(Uri),
-    /// To the node that has its session.
+}
+
+/// Who answers instead.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum There {
+    /// The node that has the session.
     Session(Node),
-    /// To a node that stays: it begins something, and this one is leaving.
+    /// A node that stays: the request begins something, and this one is leaving.
     Stays(Node),
-    /// Nowhere: the node that had its session is gone.
+    /// Nobody: the node that had the session is gone.
     Unknown,
-    /// Nowhere: this node is leaving, and none takes its place.
+    /// Nobody: this node is leaving, and none takes its place.
     Leaving,
 }
 
@@ -59,21 +73,12 @@ impl Way {
         let words = if uri.path().starts_with(ENGINE) { Words::of(uri) } else { Words::default() };
         match words.sid.map(|sid| sid.split_once(POINT)) {
             Some(Some((name, sid))) if name == scene.me.name => {
-                with_sid(uri, sid).map_or(Self::Unknown, Self::Own)
+                with_sid(uri, sid).map_or(Self::There(There::Unknown), |uri| Self::Here(Here::Own(uri)))
             }
-            Some(Some((name, _))) => Self::of_others(name, headers, scene),
+            Some(Some((name, _))) => Self::There(There::of_others(name, headers, scene)),
             // It was given out by a node that gave no name, or by whatever was here before.
-            Some(None) => Self::Here,
+            Some(None) => Self::Here(Here::AsItIs),
             None => Self::of_new(uri, words, headers, scene),
-        }
-    }
-
-    fn of_others(name: &str, headers: &HeaderMap, scene: Scene<'_>) -> Self {
-        let mut others = scene.others();
-        match others.find(|node| node.name == name) {
-            Some(_) if scene.is_leaving && headers.contains_key(header::UPGRADE) => Self::Leaving,
-            Some(node) if !headers.contains_key(FORWARDED_BY) => Self::Session(node.clone()),
-            _ => Self::Unknown,
         }
     }
 
@@ -82,12 +87,24 @@ impl Way {
             // A connection that outlives the request would end with this node.
             let may = !headers.contains_key(FORWARDED_BY) && !headers.contains_key(header::UPGRADE);
             let others: Vec<_> = if may { scene.others().collect() } else { Vec::new() };
-            return match others.len() {
-                0 => Self::Leaving,
-                count => Self::Stays(others[scene.lot % count].clone()),
-            };
+            return Self::There(match others.len() {
+                0 => There::Leaving,
+                count => There::Stays(others[scene.lot % count].clone()),
+            });
         }
-        if words.transport == Some("polling") { Self::Handshake } else { Self::Here }
+        let polls = words.transport == Some("polling");
+        Self::Here(if polls { Here::Handshake } else { Here::AsItIs })
+    }
+}
+
+impl There {
+    fn of_others(name: &str, headers: &HeaderMap, scene: Scene<'_>) -> Self {
+        let mut others = scene.others();
+        match others.find(|node| node.name == name) {
+            Some(_) if scene.is_leaving && headers.contains_key(header::UPGRADE) => Self::Leaving,
+            Some(node) if !headers.contains_key(FORWARDED_BY) => Self::Session(node.clone()),
+            _ => Self::Unknown,
+        }
     }
 }
 
@@ -157,10 +174,11 @@ mod tests {
             let request = request.body(()).unwrap();
             let scene = Scene { me: &self.nodes[0], nodes: &self.nodes, is_leaving: self.is_leaving, lot: 5 };
             match Way::of(&request, scene) {
-                Way::Own(uri) => format!("own: {}", Words::of(&uri).sid.unwrap()),
-                Way::Session(node) => format!("session at {}", node.name),
-                Way::Stays(node) => format!("stays at {}", node.name),
-                way => format!("{way:?}"),
+                Way::Here(Here::Own(uri)) => format!("own: {}", Words::of(&uri).sid.unwrap()),
+                Way::Here(here) => format!("{here:?}"),
+                Way::There(There::Session(node)) => format!("session at {}", node.name),
+                Way::There(There::Stays(node)) => format!("stays at {}", node.name),
+                Way::There(there) => format!("{there:?}"),
             }
         }
     }
@@ -174,8 +192,8 @@ mod tests {
         for (sid, way) in [
             ("a.XYZ", "own: XYZ"),
             ("a.X.Y", "own: X.Y"),
-            ("XYZ", "Here"),
-            ("", "Here"),
+            ("XYZ", "AsItIs"),
+            ("", "AsItIs"),
             ("b.XYZ", "session at b"),
             ("mute.XYZ", "Unknown"),
             ("gone.XYZ", "Unknown"),
@@ -187,7 +205,7 @@ mod tests {
             assert_eq!(case.way(&address), way, "{sid}");
         }
         assert_eq!(case.way("/socket.io/?EIO=4&transport=websocket&sid=b.X"), "session at b");
-        assert_eq!(case.way("/transfers/t/content?sid=b.X"), "Here");
+        assert_eq!(case.way("/transfers/t/content?sid=b.X"), "AsItIs");
     }
 
     #[test]
@@ -203,17 +221,17 @@ mod tests {
     fn only_handshakes_by_polling_are_looked_into() {
         let case = Case::new();
         assert_eq!(case.way("/socket.io/?EIO=3&transport=polling"), "Handshake");
-        assert_eq!(case.way("/socket.io/?EIO=4&transport=websocket"), "Here");
-        assert_eq!(case.way("/socket.io/"), "Here");
-        assert_eq!(case.way("/rooms/a?transport=polling"), "Here");
+        assert_eq!(case.way("/socket.io/?EIO=4&transport=websocket"), "AsItIs");
+        assert_eq!(case.way("/socket.io/"), "AsItIs");
+        assert_eq!(case.way("/rooms/a?transport=polling"), "AsItIs");
     }
 
     #[test]
     fn a_leaving_node_keeps_its_sessions_and_hands_on_what_is_new() {
         let case = Case::new().leaving();
         for (address, way) in [
-            ("/healthz", "Here"),
-            ("/readyz", "Here"),
+            ("/healthz", "AsItIs"),
+            ("/readyz", "AsItIs"),
             ("/socket.io/?EIO=4&transport=polling&sid=a.X", "own: X"),
             ("/socket.io/?EIO=4&transport=polling&sid=b.X", "session at b"),
             ("/socket.io/?EIO=4&transport=polling", "stays at b"),
