@@ -84,6 +84,8 @@ class Cluster {
 }
 
 class ClusterNode {
+  /** Whether nobody has ended it. */
+  isAlive = false;
   #settings;
 
   constructor(name, port, redisLink, settings) {
@@ -96,9 +98,15 @@ class ClusterNode {
 
   /** Starts it, as it was; once it is ready. */
   async start() {
+    await this.startAgain();
+    await this.ready();
+  }
+
+  /** Starts it, as it was; once it listens, be Redis there or not. */
+  async startAgain() {
     await this.server?.stop(); // What an earlier run of it has left.
     this.server = await startNode(this.#settings, { listen: `127.0.0.1:${this.port}` });
-    await this.ready();
+    this.isAlive = true;
   }
 
   /** Once it takes new connections. */
@@ -113,11 +121,13 @@ class ClusterNode {
 
   /** kill -9. */
   kill() {
+    this.isAlive = false;
     return this.server.kill();
   }
 
   /** SIGTERM; `{code, ms}`. */
   terminate(ms) {
+    this.isAlive = false;
     return this.server.terminate(ms);
   }
 
