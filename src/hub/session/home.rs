@@ -57,6 +57,7 @@ struct Waiting {
     /// For which edge; none: for this node.
     to: Option<NodeId>,
     ask: Ask,
+    request: Request,
     decided: Decided,
     /// Answered when the record holds this; not known before the situation is made.
     after: Option<u64>,
@@ -92,9 +93,14 @@ impl Home {
         self.claims_until
     }
 
-    /// What was decided and is not answered yet, for this node's own people.
-    pub(super) fn unanswered_here(self) -> impl Iterator<Item = (Ask, Decided)> {
-        self.waiting.into_iter().filter(|waiting| waiting.to.is_none()).map(|w| (w.ask, w.decided))
+    /// What was decided and is not answered yet, for this node's own people: to be asked of another home. A token
+    /// that was chosen stays.
+    pub(super) fn unanswered_here(self) -> impl Iterator<Item = (Ask, Request)> {
+        let here = self.waiting.into_iter().filter(|waiting| waiting.to.is_none());
+        here.map(|Waiting { ask, request, decided, .. }| match (request, decided) {
+            (Request::Accept { member, .. }, Decided::Accepted(token)) => (ask, Request::Accept { member, token }),
+            (request, _) => (ask, request),
+        })
     }
 }
 
@@ -174,9 +180,15 @@ impl Session {
     }
 
     /// Puts an answer on hold until the record says what was decided. `to` an edge, or to this node.
-    pub(super) fn answer_when_saved(&mut self, to: Option<NodeId>, ask: Ask, decided: Decided) {
+    pub(super) fn answer_when_saved(
+        &mut self,
+        to: Option<NodeId>,
+        ask: Ask,
+        request: Request,
+        decided: Decided,
+    ) {
         if let Role::Home(home) = &mut self.role {
-            home.waiting.push(Waiting { to, ask, decided, after: None });
+            home.waiting.push(Waiting { to, ask, request, decided, after: None });
         }
     }
 
@@ -246,8 +258,8 @@ impl Session {
                 return;
             }
         }
-        match self.apply(now, request) {
-            Ok(decided) => self.answer_when_saved(Some(from), ask, decided),
+        match self.apply(now, request.clone()) {
+            Ok(decided) => self.answer_when_saved(Some(from), ask, request, decided),
             Err(refusal) => self.answer(Some(from), ask, Err(refusal)),
         }
     }

@@ -38,8 +38,10 @@ impl Session {
             self.steer_relay(now, relay::Input::SinkGone(sink));
         }
         if let Role::Home(home) = std::mem::replace(&mut self.role, edge) {
-            for (ask, decided) in home.unanswered_here() {
-                self.outputs.push_back(Output::Answered { ask, outcome: Ok(decided) });
+            // The record never came to say so: the other is asked.
+            let unanswered = home.unanswered_here();
+            if let Role::Edge(edge) = &mut self.role {
+                edge.pending.extend(unanswered.map(|(ask, request)| Pending { ask, request, since: now }));
             }
         }
         self.relay.follow_another();
@@ -138,8 +140,8 @@ impl Session {
             }
         }
         for Pending { ask, request, .. } in edge.pending {
-            match self.apply(now, request) {
-                Ok(decided) => self.answer_when_saved(None, ask, decided),
+            match self.apply(now, request.clone()) {
+                Ok(decided) => self.answer_when_saved(None, ask, request, decided),
                 Err(refusal) => self.outputs.push_back(Output::Answered { ask, outcome: Err(refusal) }),
             }
         }

@@ -48,20 +48,20 @@ fn run_plan(plan: &Plan) -> Result<World, String> {
 }
 
 /// The schedule again, written down.
-fn transcript(plan: &Plan) -> String {
+fn transcript(plan: &Plan, shown: usize) -> String {
     let (said, world) = match try_plan(plan, true) {
         Ok(world) => (format!("done in {} us", world.now), world),
         Err((broken, world)) => (broken, world),
     };
     let log = world.log.unwrap_or_default();
     let lines: Vec<&str> = log.lines().collect();
-    let first = lines.len().saturating_sub(SHOWN);
+    let first = lines.len().saturating_sub(shown);
     format!("{plan:?}\ntranscript:\n{}\n{said}", lines[first..].join("\n"))
 }
 
 fn run_all(draw: impl Fn(u64) -> Plan, schedules: u64, check: impl Fn(&World) -> Result<(), String>) {
     if let Some(seed) = from_environment("ROOMDROP_SIM_SEED") {
-        println!("{}", transcript(&draw(seed)));
+        println!("{}", transcript(&draw(seed), usize::MAX));
         return assert_eq!(run_plan(&draw(seed)).and_then(|world| check(&world)), Ok(()));
     }
     let seeds = from_environment("ROOMDROP_SIM_SEEDS").unwrap_or(schedules);
@@ -72,7 +72,7 @@ fn run_all(draw: impl Fn(u64) -> Plan, schedules: u64, check: impl Fn(&World) ->
         println!("{}", failure.lines().next().unwrap_or_default());
     }
     if let Some((seed, broken)) = failures.first() {
-        panic!("{} of {seeds} schedules failed; the first: {broken}\n{}", failures.len(), transcript(&draw(*seed)));
+        panic!("{} of {seeds} schedules failed; the first: {broken}\n{}", failures.len(), transcript(&draw(*seed), SHOWN));
     }
 }
 

@@ -40,6 +40,8 @@ pub struct Person {
     pub link: Link,
     /// A receiver's, once it has accepted.
     pub token: Option<Secret>,
+    /// Whether its token must be known everywhere: the records were there when it was given.
+    pub is_sure: bool,
     is_download: bool,
     /// What it was last told of how it stands.
     pub told: Option<TransferState>,
@@ -81,6 +83,7 @@ impl Person {
             line: None,
             link: Link::None,
             token: None,
+            is_sure: peer == Peer::Source,
             is_download,
             told: None,
             closed: None,
@@ -213,7 +216,7 @@ impl Person {
                 }
             }
             Word::Refused(ErrorCode::TransferClosed) => self.close(now, ErrorCode::TransferClosed),
-            Word::Refused(ErrorCode::NotAllowed) => return Need::AcceptAgain,
+            Word::Refused(ErrorCode::NotAllowed | ErrorCode::TransferNotFound) => return Need::AcceptAgain,
             Word::Refused(_) => return Need::Reconnect,
             Word::Status(state) => self.told = Some(*state),
             Word::ChunkRefused(ErrorCode::NotAllowed) if self.link == Link::Open => self.open(now),

@@ -251,7 +251,7 @@ fn consumer(dice: &mut Dice, window: u64, is_once: bool) -> sink::Habits {
     sink::Habits {
         from: 0,
         to: None,
-        is_download: dice.percent(15),
+        is_download: dice.percent(7),
         window: asks,
         acks,
         lane_step: 1,

@@ -16,7 +16,7 @@ pub enum Trip {
     Save { epoch: u64, number: u64, value: Vec<u8>, tokens: Vec<String> },
     SaveTokens { number: u64, tokens: Vec<String> },
     Claim { epoch: u64, number: u64, value: Vec<u8> },
-    ClaimOver { epoch: u64, value: Vec<u8> },
+    ClaimOver { epoch: u64, number: u64, value: Vec<u8> },
     Remove { epoch: u64 },
 }
 
@@ -79,6 +79,12 @@ impl Store {
         !self.takes_all && self.record.as_ref().is_some_and(|(epoch, _)| *epoch > over)
     }
 
+    /// Whether the record is newer than this situation.
+    fn is_newer(&self, epoch: u64, number: u64) -> bool {
+        let newer = |(found, situation): (u64, Box<Situation>)| (found, situation.number) > (epoch, number);
+        !self.takes_all && self.situation().is_some_and(newer)
+    }
+
     pub fn arrive(&mut self, trip: Trip) -> Next {
         Next::Done(match trip {
             Trip::Find | Trip::Look => self.found(),
@@ -92,17 +98,12 @@ impl Store {
                 self.tokens.extend(tokens.iter().cloned());
                 Stored::Saved(number, tokens)
             }
+            Trip::Claim { epoch, number, .. } if self.is_newer(epoch, number) => self.found(),
             Trip::Claim { epoch, number, value } => {
-                let newer = self.situation().filter(|(found, situation)| {
-                    *found > epoch || (*found == epoch && situation.number > number)
-                });
-                match newer {
-                    Some((found, situation)) => Stored::Found(found, situation),
-                    None => return Next::Trip(Trip::ClaimOver { epoch, value }),
-                }
+                return Next::Trip(Trip::ClaimOver { epoch, number, value });
             }
-            Trip::ClaimOver { epoch, .. } if self.is_stale(epoch) => self.found(),
-            Trip::ClaimOver { epoch, value } => {
+            Trip::ClaimOver { epoch, number, .. } if self.is_newer(epoch, number) => self.found(),
+            Trip::ClaimOver { epoch, value, .. } => {
                 self.record = Some((epoch + 1, value));
                 Stored::Claimed
             }

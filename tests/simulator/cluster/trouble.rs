@@ -63,7 +63,6 @@ impl World {
         self.eras[slot] += 1;
         self.reach[slot] = Reach::All;
         let id = node.id;
-        self.note_lost_downloads(id);
         let lines: Vec<_> =
             self.lines.iter_mut().filter(|(_, info)| info.node == id).map(|(line, info)| {
                 let was_up = std::mem::replace(&mut info.is_up, false);
@@ -89,22 +88,6 @@ impl World {
             for index in 0..self.people.len() {
                 self.watched_held[index] = self.people[index].held();
             }
-        }
-    }
-
-    /// A download that ended is nobody's word but its node's: if that dies before the home knows, the
-    /// receiver stays owed.
-    fn note_lost_downloads(&mut self, id: NodeId) {
-        let is_at_risk = |index: usize| {
-            let sink = index.checked_sub(1)?;
-            let download = self.plan.sinks.get(sink)?.is_download;
-            let here = self.lines.values().any(|info| {
-                info.peer == Peer::Sink(sink) && info.node == id && self.now < info.last[1] + 4 * SECOND
-            });
-            Some(download && here)
-        };
-        if (0..self.people.len()).any(|index| is_at_risk(index) == Some(true)) {
-            self.killed_with_download = true;
         }
     }
 

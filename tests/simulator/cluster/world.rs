@@ -116,7 +116,6 @@ pub struct World {
     ticks: BTreeMap<NodeId, u64>,
     wakes: Vec<Option<u64>>,
     tries: u32,
-    pub killed_with_download: bool,
     /// When each sink first got bytes after this.
     pub watch_from: Option<u64>,
     pub moved_at: Vec<Option<u64>>,
@@ -148,7 +147,6 @@ impl World {
             ticks: BTreeMap::new(),
             wakes: vec![None; count],
             tries: 0,
-            killed_with_download: false,
             watch_from: None,
             moved_at: vec![None; count],
             watched_held: vec![0; count],
@@ -503,7 +501,8 @@ impl World {
             return Ok(());
         }
         if let Word::Refused(error) = word {
-            self.ledger.on_refusal(*error, self.records_were_there())?;
+            let sure = self.person(peer).is_sure && self.records_were_there();
+            self.ledger.on_refusal(*error, sure)?;
         }
         let now = self.now;
         match self.person(peer).hear(now, word) {
@@ -537,8 +536,17 @@ impl World {
         !self.plan.forgets() && self.records_troubled_at.is_none_or(|at| self.now > at + 10 * SECOND)
     }
 
+    /// Whether all who knew of the transfer may be gone, the records too.
+    fn may_be_lost(&self) -> bool {
+        self.plan.forgets() && self.plan.kills()
+    }
+
     fn try_again(&mut self, peer: Peer) -> Result<(), String> {
         self.tries += 1;
+        if self.tries > MOST_TRIES && self.may_be_lost() {
+            self.person(peer).closed = Some(ErrorCode::TransferNotFound);
+            return Ok(());
+        }
         if self.tries > MOST_TRIES {
             return Err(format!("clients come again and again: {}", self.standing()));
         }
@@ -622,7 +630,9 @@ impl World {
             (Ok(Decided::Accepted(token)), Request::Accept(member)) => {
                 asked.is_answered = true;
                 self.ledger.on_token(member, &token)?;
+                let sure = self.records_were_there();
                 self.person(peer).token = Some(token);
+                self.person(peer).is_sure = sure;
                 self.at(now, Happening::Connect { peer });
             }
             (Ok(_), _) => asked.is_answered = true,
@@ -633,12 +643,18 @@ impl World {
                 }
             }
             (Err(error), _) => {
-                self.ledger.on_refusal(error, self.records_were_there() && error == ErrorCode::TransferNotFound)?;
+                let sure = self.records_were_there() && error == ErrorCode::TransferNotFound;
+                self.ledger.on_refusal(error, sure)?;
                 if error == ErrorCode::NotAllowed && !matches!(ask, Request::Accept(_)) {
                     self.asked[number as usize].is_answered = true;
                     return Ok(());
                 }
                 self.tries += 1;
+                if self.tries > MOST_TRIES && self.may_be_lost() {
+                    self.asked[number as usize].is_answered = true;
+                    self.person(peer).closed = Some(error);
+                    return Ok(());
+                }
                 if self.tries > MOST_TRIES {
                     return Err(format!("{ask:?} is refused again and again: {error}"));
                 }
@@ -788,7 +804,9 @@ impl World {
         if everybody_left {
             expected.extend([TransferState::Offered, TransferState::Paused]);
         }
-        let forgiven = self.killed_with_download || (self.plan.forgets() && self.plan.kills());
+        // A download resumed elsewhere may not join on to what is known of it: its receiver stays owed.
+        let downloads = self.plan.sinks.iter().any(|sink| sink.is_download) && !self.plan.faults.is_empty();
+        let forgiven = downloads || self.may_be_lost();
         for (node, state) in &states {
             if !expected.contains(state) && !forgiven {
                 return Err(format!("it ended as {state:?} at {node}: {}", self.standing()));
@@ -806,6 +824,7 @@ impl World {
             if let Some(error) = person.closed
                 && !self.plan.is_once
                 && !self.plan.cancels()
+                && !self.may_be_lost()
             {
                 return Err(format!("{:?} was closed with {error}", person.peer));
             }
@@ -814,6 +833,7 @@ impl World {
             }
             let is_download = person.download().is_some();
             if person.link == Link::Open
+                && person.closed.is_none()
                 && !is_download
                 && person.told.is_none_or(|told| !expected.contains(&told))
                 && !forgiven
