@@ -26,6 +26,8 @@ pub(super) struct Home {
     saved: u64,
     /// What is decided and waits for its record.
     waiting: Vec<Waiting>,
+    /// Wishes that were answered and that the record never came to say: the last of each party.
+    unsaved: Vec<Request>,
     /// Until when those who were receiving may be silent.
     claims_until: Option<Moment>,
 }
@@ -72,6 +74,7 @@ impl Home {
             newest: 0,
             saved: 0,
             waiting: Vec::new(),
+            unsaved: Vec::new(),
             claims_until: None,
         }
     }
@@ -79,6 +82,20 @@ impl Home {
     /// One that took over: whoever was receiving has a while to be heard of.
     pub(super) fn taken_over(now: Moment) -> Self {
         Self { news: News::Some, claims_until: Some(now + CLAIM), ..Self::new() }
+    }
+
+    /// Wishes that are answered although the record does not say so.
+    pub(super) fn unsaved_wishes(self) -> Vec<Request> {
+        self.unsaved
+    }
+
+    fn keep_wishes(&mut self) {
+        for waiting in &self.waiting {
+            if let Some(party) = waiting.request.wishes() {
+                self.unsaved.retain(|request| request.wishes() != Some(party));
+                self.unsaved.push(waiting.request.clone());
+            }
+        }
     }
 
     pub(super) fn note_news(&mut self) {
@@ -95,8 +112,8 @@ impl Home {
 
     /// What was decided and is not answered yet, for this node's own people: to be asked of another home. A token
     /// that was chosen stays.
-    pub(super) fn unanswered_here(self) -> impl Iterator<Item = (Ask, Request)> {
-        let here = self.waiting.into_iter().filter(|waiting| waiting.to.is_none());
+    pub(super) fn unanswered_here(&mut self) -> impl Iterator<Item = (Ask, Request)> {
+        let here = self.waiting.extract_if(.., |waiting| waiting.to.is_none());
         here.map(|Waiting { ask, request, decided, .. }| match (request, decided) {
             (Request::Accept { member, .. }, Decided::Accepted(token)) => (ask, Request::Accept { member, token }),
             (request, _) => (ask, request),
@@ -196,6 +213,9 @@ impl Session {
     pub(super) fn on_saved(&mut self, number: u64) {
         if let Role::Home(home) = &mut self.role {
             home.saved = home.saved.max(number);
+            if home.saved >= home.newest {
+                home.unsaved.clear();
+            }
         }
         self.answer_what_is_saved();
     }
@@ -204,6 +224,7 @@ impl Session {
     pub(super) fn go_on_unsaved(&mut self) {
         if let Role::Home(home) = &mut self.role {
             home.saved = home.newest;
+            home.keep_wishes();
         }
         self.answer_what_is_saved();
     }

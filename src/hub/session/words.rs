@@ -90,6 +90,16 @@ pub(super) enum Request {
     Ended { member: MemberId, error: ErrorCode },
 }
 
+impl Request {
+    /// Who wishes to wait or to go on, if that is what is asked.
+    pub(super) fn wishes(&self) -> Option<&Party> {
+        match self {
+            Self::Pause(party) | Self::Resume(party) => Some(party),
+            _ => None,
+        }
+    }
+}
+
 /// What came of what was asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

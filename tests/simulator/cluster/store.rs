@@ -42,7 +42,7 @@ pub enum Next {
 
 #[derive(Debug, Default)]
 pub struct Store {
-    record: Option<(u64, Vec<u8>)>,
+    record: Option<(u64, u64, Vec<u8>)>,
     tokens: BTreeSet<String>,
     /// Whether epochs count for nothing: a flaw.
     takes_all: bool,
@@ -68,30 +68,26 @@ impl Store {
 
     /// What the record says.
     pub fn situation(&self) -> Option<(u64, Box<Situation>)> {
-        self.record.as_ref().map(|(epoch, value)| (*epoch, read(value)))
+        self.record.as_ref().map(|(epoch, _, value)| (*epoch, read(value)))
     }
 
     fn found(&self) -> Stored {
         self.situation().map_or(Stored::Missing, |(epoch, situation)| Stored::Found(epoch, situation))
     }
 
-    fn is_stale(&self, over: u64) -> bool {
-        !self.takes_all && self.record.as_ref().is_some_and(|(epoch, _)| *epoch > over)
-    }
-
     /// Whether the record is newer than this situation.
     fn is_newer(&self, epoch: u64, number: u64) -> bool {
-        let newer = |(found, situation): (u64, Box<Situation>)| (found, situation.number) > (epoch, number);
-        !self.takes_all && self.situation().is_some_and(newer)
+        let newer = |(found, its, _): &(u64, u64, Vec<u8>)| (*found, *its) > (epoch, number);
+        !self.takes_all && self.record.as_ref().is_some_and(newer)
     }
 
     pub fn arrive(&mut self, trip: Trip) -> Next {
         Next::Done(match trip {
             Trip::Find | Trip::Look => self.found(),
             Trip::Token { token, .. } => Stored::Known(self.tokens.contains(&token)),
-            Trip::Save { epoch, .. } if self.is_stale(epoch) => self.found(),
+            Trip::Save { epoch, number, .. } if self.is_newer(epoch, number) => self.found(),
             Trip::Save { epoch, number, value, tokens } => {
-                self.record = Some((epoch, value));
+                self.record = Some((epoch, number, value));
                 return Next::Trip(Trip::SaveTokens { number, tokens });
             }
             Trip::SaveTokens { number, tokens } => {
@@ -104,11 +100,11 @@ impl Store {
             }
             Trip::ClaimOver { epoch, number, .. } if self.is_newer(epoch, number) => self.found(),
             Trip::ClaimOver { epoch, value, .. } => {
-                self.record = Some((epoch + 1, value));
+                self.record = Some((epoch + 1, 0, value));
                 Stored::Claimed
             }
             Trip::Remove { epoch } => {
-                if !self.is_stale(epoch) {
+                if !self.is_newer(epoch, u64::MAX) {
                     self.record = None;
                 }
                 Stored::Removed

@@ -142,7 +142,7 @@ impl Task {
     fn knows_too_little(&self, command: &Command) -> bool {
         let transfer = self.session.transfer();
         match command {
-            _ if self.session.is_home() || transfer.state().is_final() => false,
+            _ if transfer.state().is_final() => false,
             Command::OpenSink { token, .. } => transfer.member_of_token(token).is_none(),
             _ => false,
         }
@@ -174,8 +174,12 @@ impl Task {
                 }
             }
             Command::SinkDone { line } => {
-                let reply = self.sink_says(around, line, |sink| Input::SinkDone { sink, digest: None })?;
+                let reply = match self.sink_of(line) {
+                    Ok(sink) => self.handle(around, Input::SinkDone { sink, digest: None })?,
+                    Err(refusal) => Err(refusal),
+                };
                 self.answer_when_decided(around, reply, Asker::Done(line))?;
+                self.carry_out(around)?;
             }
             Command::DownloadEnded { line } => {
                 self.sink_says(around, line, Input::DownloadEnded)?.ok();
@@ -501,12 +505,18 @@ impl Task {
         line: Line,
         input: impl FnOnce(SinkId) -> Input,
     ) -> Result<Result<Reply, Refusal>, String> {
-        if let Some((sink, _)) = self.sinks.iter().find(|(_, open)| open.line == line) {
-            let sink = *sink;
-            return self.give(around, input(sink));
+        match self.sink_of(line) {
+            Ok(sink) => self.give(around, input(sink)),
+            Err(refusal) => Ok(Err(refusal)),
         }
-        let closed = self.session.transfer().state().is_final();
-        Ok(Err(if closed { ErrorCode::TransferClosed.into() } else { ErrorCode::NotAllowed.into() }))
+    }
+
+    fn sink_of(&self, line: Line) -> Result<SinkId, Refusal> {
+        match self.sinks.iter().find(|(_, open)| open.line == line) {
+            Some((sink, _)) => Ok(*sink),
+            None if self.session.transfer().state().is_final() => Err(ErrorCode::TransferClosed.into()),
+            None => Err(ErrorCode::NotAllowed.into()),
+        }
     }
 
     fn lose(&mut self, around: &mut Surroundings, line: Line) -> Result<(), String> {

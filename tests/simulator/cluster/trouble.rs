@@ -34,7 +34,7 @@ impl World {
                 let ask = Request::Pause(self.person(who).party());
                 let number = self.ask(who, ask);
                 self.send_ask(number);
-                self.at(self.now + lasts, Happening::Resume { peer: who });
+                self.at(self.now + lasts, Happening::Resume { peer: who, after: number });
             }
             Fault::Leave { sink } => {
                 let person = self.person(Peer::Sink(sink));

@@ -53,7 +53,8 @@ pub enum Happening {
     HealsAll,
     Hears { slot: usize },
     Beat { node: NodeId, era: u64 },
-    Resume { peer: Peer },
+    /// Once that request is answered.
+    Resume { peer: Peer, after: u64 },
 }
 
 /// What a node hears of the others, or of what joins it to them.
@@ -415,7 +416,11 @@ impl World {
             Happening::HealsAll => self.heal_all(),
             Happening::Hears { slot } => self.hears_again(slot),
             Happening::Beat { node, era } => self.beat_is_missed(node, era),
-            Happening::Resume { peer } => {
+            Happening::Resume { peer, after } => {
+                if !self.asked[after as usize].is_answered {
+                    self.at(self.now + 200 * MILLI, Happening::Resume { peer, after });
+                    return Ok(());
+                }
                 let ask = Request::Resume(self.person(peer).party());
                 let number = self.ask(peer, ask);
                 self.send_ask(number);
@@ -501,7 +506,8 @@ impl World {
             return Ok(());
         }
         if let Word::Refused(error) = word {
-            let sure = self.person(peer).is_sure && self.records_were_there();
+            // Of a source that cannot go back, a receiver may have been ended.
+            let sure = self.person(peer).is_sure && self.records_were_there() && !self.plan.is_once;
             self.ledger.on_refusal(*error, sure)?;
         }
         let now = self.now;
