@@ -15,6 +15,9 @@ use crate::transfer;
 /// How long after a take-over those who were receiving may take to be heard of, before they are away.
 const CLAIM: Duration = Duration::from_secs(2);
 
+/// An edge that says nothing for this long needs nothing; its goodbye was lost.
+const SILENCE: Duration = Duration::from_secs(15);
+
 /// The home's side of the role.
 #[derive(Debug)]
 pub(super) struct Home {
@@ -43,6 +46,7 @@ enum News {
 #[derive(Debug, Default)]
 pub(super) struct EdgeOf {
     pub(super) facts: Facts,
+    heard: Moment,
 }
 
 /// A lane of an edge, and the sink that it is here.
@@ -107,7 +111,8 @@ impl Home {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Moment> {
-        self.claims_until
+        let silent = self.edges.values().map(|edge| edge.heard + SILENCE);
+        silent.chain(self.claims_until).min()
     }
 
     /// What was decided and is not answered yet, for this node's own people: to be asked of another home. A token
@@ -270,6 +275,11 @@ impl Session {
             },
             Body::Chunk { .. } => {}
         }
+        if let Role::Home(home) = &mut self.role
+            && let Some(edge) = home.edges.get_mut(&from)
+        {
+            edge.heard = now;
+        }
     }
 
     fn hear_request(&mut self, now: Moment, from: NodeId, ask: Ask, request: Request) {
@@ -381,8 +391,14 @@ impl Session {
         }
     }
 
-    /// After a take-over, whoever was not heard of in time is away.
+    /// Edges that need nothing any more are forgotten; after a take-over, whoever was not heard of in time is
+    /// away.
     pub(super) fn tick_home(&mut self, now: Moment) {
+        let Role::Home(home) = &mut self.role else { return };
+        let silent = home.edges.iter().filter(|(_, edge)| now >= edge.heard + SILENCE);
+        for node in silent.map(|(node, _)| *node).collect::<Vec<_>>() {
+            self.lose_edge(now, node);
+        }
         let Role::Home(home) = &mut self.role else { return };
         if home.claims_until.is_none_or(|until| now < until) {
             return;
