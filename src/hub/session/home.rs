@@ -289,6 +289,11 @@ impl Session {
                 return;
             }
         }
+        if let Request::Ended { member, error } = request {
+            self.end_receiver_at(now, Some(from), member.clone(), error);
+            let request = Request::Ended { member, error };
+            return self.answer_when_saved(Some(from), ask, request, Decided::Done);
+        }
         match self.apply(now, request.clone()) {
             Ok(decided) => self.answer_when_saved(Some(from), ask, request, decided),
             Err(refusal) => self.answer(Some(from), ask, Err(refusal)),
@@ -370,6 +375,23 @@ impl Session {
         let Some(edge) = home.edges.get(&node) else { return };
         let seated: Vec<_> = edge.facts.seats.iter().map(|seat| seat.member.clone()).collect();
         for member in seated {
+            self.end_receiver_at(now, Some(node), member, error);
+        }
+    }
+
+    /// A receiver cannot go on at an edge, or here; one that sits elsewhere by now goes on there.
+    pub(super) fn end_receiver_at(
+        &mut self,
+        now: Moment,
+        node: Option<NodeId>,
+        member: MemberId,
+        error: ErrorCode,
+    ) {
+        let Role::Home(home) = &self.role else { return };
+        let edges = home.edges.iter().filter(|(other, _)| Some(**other) != node);
+        let at_edges = edges.flat_map(|(_, edge)| &edge.facts.seats).map(|seat| (&seat.member, seat.link));
+        let here = self.seats.iter().map(|seat| (&seat.member, seat.link));
+        if !here.chain(at_edges).any(|(who, link)| *who == member && link == Link::Up) {
             let _ = self.tell(now, transfer::Input::SinkEnded { member, error });
         }
     }

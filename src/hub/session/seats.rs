@@ -189,7 +189,7 @@ impl Session {
         self.steer_relay(now, relay::Input::SinkGone(sink));
         self.seats.retain(|seat| seat.sink != sink);
         if self.is_home() {
-            let _ = self.tell(now, transfer::Input::SinkEnded { member, error });
+            self.end_receiver_at(now, None, member, error);
         } else {
             self.note_facts(now);
             self.ask_home(now, Request::Ended { member, error });

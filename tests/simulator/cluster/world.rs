@@ -29,6 +29,8 @@ const MOST_HAPPENINGS: u64 = 600_000;
 const AFTERWARDS: u64 = 8 * SECOND;
 /// Times that a client is refused and comes again, at most.
 const MOST_TRIES: u32 = 200;
+/// The same, where nobody may know the transfer any more.
+const FEW_TRIES: u32 = 40;
 
 #[derive(Debug)]
 pub enum Happening {
@@ -549,7 +551,7 @@ impl World {
 
     fn try_again(&mut self, peer: Peer) -> Result<(), String> {
         self.tries += 1;
-        if self.tries > MOST_TRIES && self.may_be_lost() {
+        if self.tries > FEW_TRIES && self.may_be_lost() {
             self.person(peer).closed = Some(ErrorCode::TransferNotFound);
             return Ok(());
         }
@@ -635,8 +637,8 @@ impl World {
         match (outcome, &ask) {
             (Ok(Decided::Accepted(token)), Request::Accept(member)) => {
                 asked.is_answered = true;
-                self.ledger.on_token(member, &token)?;
                 let sure = self.records_were_there();
+                self.ledger.on_token(member, &token, sure)?;
                 self.person(peer).token = Some(token);
                 self.person(peer).is_sure = sure;
                 self.at(now, Happening::Connect { peer });
@@ -656,7 +658,7 @@ impl World {
                     return Ok(());
                 }
                 self.tries += 1;
-                if self.tries > MOST_TRIES && self.may_be_lost() {
+                if self.tries > FEW_TRIES && self.may_be_lost() {
                     self.asked[number as usize].is_answered = true;
                     self.person(peer).closed = Some(error);
                     return Ok(());
