@@ -25,6 +25,8 @@ impl Session {
         self.tell(now, transfer::Input::SourceOpened)?;
         self.relay.handle(now, relay::Input::SourceUp)?;
         self.source = SourceLink::Open;
+        // Where it was missed, it may have been at another home meanwhile.
+        self.check_home(now);
         Ok(Reply::Done)
     }
 

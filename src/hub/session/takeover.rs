@@ -91,6 +91,7 @@ impl Session {
     }
 
     pub(super) fn on_missing(&mut self) {
+        self.save_again();
         if let Role::Edge(edge) = &self.role
             && edge.denial == Denial::NotHere
         {
@@ -121,9 +122,10 @@ impl Session {
         }
         self.epoch += 1;
         self.number = 0;
-        let Role::Edge(edge) = std::mem::replace(&mut self.role, Role::Home(Home::taken_over(now))) else {
-            return;
-        };
+        let before = self.home();
+        let home = Home::taken_over(now);
+        let home = if before == self.me { home } else { home.remember(now, before) };
+        let Role::Edge(edge) = std::mem::replace(&mut self.role, Role::Home(home)) else { return };
         self.outputs.push_back(Output::SendAll(Word::Moved.body()));
         self.steer_relay(now, relay::Input::SourceDown);
         self.relay.follow_source();
