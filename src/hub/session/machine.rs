@@ -261,12 +261,12 @@ impl Session {
         if !self.is_home() {
             return Ok(Reply::Asked(self.ask_home(now, request)));
         }
-        let decided = self.apply(now, request)?;
+        let decided = self.apply(now, request.clone())?;
         if self.sharing == Sharing::Alone {
             return Ok(Reply::Decided(decided));
         }
         let ask = self.new_ask();
-        self.answer_when_saved(None, ask, decided);
+        self.answer_when_saved(None, ask, request, decided);
         Ok(Reply::Asked(ask))
     }
 
@@ -283,6 +283,7 @@ impl Session {
             Request::Pause(party) => transfer::Input::Pause(party),
             Request::Resume(party) => transfer::Input::Resume(party),
             Request::Cancel(party) => transfer::Input::Cancel(party),
+            Request::Ended { member, error } => transfer::Input::SinkEnded { member, error },
             Request::Done { member, digest } => {
                 let decided = self.tell(now, transfer::Input::SinkDone { member: member.clone(), digest })?;
                 if let (Some(size), Decided::Done) = (self.transfer.size(), &decided) {
