@@ -206,11 +206,24 @@ impl Task {
         }
     }
 
-    /// Whether a word of a link is to be said again: others held this node for lost, and it is about to
-    /// enter again.
-    fn is_to_be_repeated(&self, input: &Input, outcome: &Result<Reply, Refusal>) -> bool {
+    /// Whether a word of a link is to be said again: others held this node for lost, and it enters again
+    /// before.
+    fn is_to_be_repeated(&mut self, input: &Input, outcome: &Result<Reply, Refusal>) -> bool {
         let is_refused = matches!(outcome, Err(refusal) if refusal.code == ErrorCode::RoomNotFound);
-        is_refused && peer_of(input).is_some_and(|peer| self.peers.contains_key(&peer))
+        let peer = peer_of(input).filter(|peer| is_refused && self.peers.contains_key(peer));
+        peer.is_some_and(|peer| self.is_entering(peer) || self.enter_again(peer))
+    }
+
+    fn is_entering(&self, peer: PeerId) -> bool {
+        let is_its = |input: &Input| matches!(input, Input::Join { peer: known, .. } if *known == peer);
+        self.queue.iter().any(|own| is_its(&own.entry.input))
+    }
+
+    /// Lets a link into the log again as who it is for people here. Whether it is anyone.
+    fn enter_again(&mut self, peer: PeerId) -> bool {
+        let Some(input) = self.shown().room().entering(peer) else { return false };
+        self.repeat(input, Showing::Shown);
+        true
     }
 
     fn repeat(&mut self, input: Input, showing: Showing<Owed>) {
