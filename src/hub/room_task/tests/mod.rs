@@ -155,7 +155,7 @@ async fn a_node_held_for_lost_while_it_was_cut_off_is_back_without_its_people_no
     world.service.mend(1);
     pass(MOMENT).await;
     assert_eq!((ann.told(), cat.told()), (vec!["two".to_owned()], vec!["two".to_owned()]));
-    assert_eq!(ben.told(), ["joined ann", "joined cat", "one", "three"]);
+    assert_eq!(ben.told(), ["joined ann", "one", "joined cat", "three"]);
     let looks = world.looks().await;
     assert_eq!(World::agree(&looks).1, ["two", "one", "three"]);
 }
