@@ -151,7 +151,10 @@ async fn a_node_held_for_lost_while_it_was_cut_off_is_back_without_its_people_no
     ben.say("two").await;
     assert_eq!(ben.told(), ["left ann", "left cat", "two"]);
     cat.say("three").await;
-    assert_eq!((ann.told(), cat.told()), (vec!["one".into(), "three".into()], vec!["one".into(), "three".into()]));
+    assert_eq!(
+        (ann.told(), cat.told()),
+        (vec!["one".into(), "three".into()], vec!["one".into(), "three".into()])
+    );
     world.service.mend(1);
     pass(MOMENT).await;
     assert_eq!((ann.told(), cat.told()), (vec!["two".to_owned()], vec!["two".to_owned()]));

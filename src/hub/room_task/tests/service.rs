@@ -263,7 +263,13 @@ impl Broker for Adapter {
         Ok(())
     }
 
-    async fn compact(&self, room: &RoomId, at: Position, state: Bytes, _: Duration) -> Result<(), NotAppended> {
+    async fn compact(
+        &self,
+        room: &RoomId,
+        at: Position,
+        state: Bytes,
+        _: Duration,
+    ) -> Result<(), NotAppended> {
         let mut service = self.state().map_err(|_| NotAppended::Away)?;
         let log = service.logs.get_mut(room).filter(|log| log.generation == at.generation);
         let Some(log) = log else { return Err(NotAppended::OtherGeneration) };
@@ -293,4 +299,6 @@ impl Broker for Adapter {
     }
 
     async fn leave(&self) {}
+
+    async fn close(&self) {}
 }
