@@ -3,6 +3,10 @@
 
 mod chance;
 mod people;
+mod redis;
+#[path = "../../../../tests/broker/server.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod server;
 mod service;
 
 use std::time::Duration;

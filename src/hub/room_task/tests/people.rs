@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::service::Service;
+use crate::broker::Broker;
 use crate::hub::{Answer, Hub, Options, Outcome, PeerPort, RoomCommand, RoomHandle};
 use crate::protocol::rooms::{FileOffer, Join, Joined, Offer, OfferTaken, Said};
 use crate::protocol::transfers::ChunkSizes;
@@ -20,12 +21,12 @@ pub(super) fn otter() -> RoomId {
     RoomId::new("otter").unwrap()
 }
 
-fn options() -> Options {
+fn options(presence_grace: Duration) -> Options {
     Options {
         room: room::Options {
             max_members: 64,
             history: 1000,
-            presence_grace: GRACE,
+            presence_grace,
             drops_per_room: 8,
             files_per_drop: 8,
             message_bytes: 1000,
@@ -61,8 +62,14 @@ pub(super) struct World {
 impl World {
     pub(super) fn of(nodes: u64) -> Self {
         let service = Service::default();
-        let hubs = (1..=nodes).map(|node| (node, Hub::with_broker(options(), service.node(node))));
-        Self { hubs: hubs.collect(), service }
+        let brokers = (1..=nodes).map(|node| service.node(node)).collect();
+        Self { service: service.clone(), ..Self::by(brokers, GRACE) }
+    }
+
+    /// One node for each broker.
+    pub(super) fn by(brokers: Vec<Arc<dyn Broker>>, grace: Duration) -> Self {
+        let hubs = (1..).zip(brokers.into_iter().map(|broker| Hub::with_broker(options(grace), broker)));
+        Self { hubs: hubs.collect(), service: Service::default() }
     }
 
     /// The node dies without a word, and the others learn of it.
@@ -228,6 +235,11 @@ impl Person {
     /// What it was told since the last look.
     pub(super) fn told(&self) -> Vec<String> {
         std::mem::take(&mut self.port.0.lock().unwrap())
+    }
+
+    /// How much it was told.
+    pub(super) fn count(&self) -> usize {
+        self.port.0.lock().unwrap().len()
     }
 
     pub(super) fn has_heard(&self, what: &str) -> bool {
