@@ -222,6 +222,28 @@ async fn a_service_that_forgot_everything_is_given_it_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_only_the_forgotten_log_and_its_author_knew_is_said_again() {
+    let world = World::of(2);
+    let ann = world.enter(1, "ann").await;
+    let ben = world.enter(2, "ben").await;
+    pass(MOMENT).await;
+    ann.told();
+    world.service.cut(2);
+    ann.say("one").await;
+    world.service.cut(1);
+    world.service.forget();
+    world.service.mend(2);
+    pass(MOMENT).await;
+    ben.say("two").await;
+    world.service.mend(1);
+    pass(MOMENT).await;
+    assert_eq!(ann.told(), ["one", "two"]);
+    assert_eq!(ben.told(), ["two", "one"]);
+    let looks = world.looks().await;
+    assert_eq!(World::agree(&looks).1, ["two", "one"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_appended_twice_or_said_to_have_failed_happens_once() {
     let world = World::of(2);
     world.service.faults(Faults { repeats: true, denies_every: Some(3), ..Faults::default() });
