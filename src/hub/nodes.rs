@@ -90,7 +90,8 @@ impl Hub {
                 self.tell_transfers(|| Command::NodeLost(node));
             }
             Delivery::Back => self.tell_transfers(|| Command::Back),
-            Delivery::Away => {}
+            // Sinks that were busy try again by themselves.
+            Delivery::Room(_) | Delivery::Away => {}
         }
     }
 
