@@ -16,7 +16,8 @@ use serde::Deserialize;
 
 pub use error::{ConfigError, Fault};
 pub use sections::{
-    Hidden, Limits, Log, LogFormat, LogLevel, Memory, Redis, Rooms, Server, SocketIo, Straggler, Transfers,
+    Hidden, Limits, Log, LogFormat, LogLevel, Memory, PeerUrl, Redis, Rooms, Server, SocketIo, Straggler,
+    Transfers,
 };
 
 /// The annotated defaults: every key, its unit, its default, and when to change it.

@@ -9,7 +9,9 @@
 )]
 
 mod cluster;
+mod doors;
 mod faults;
+mod memory;
 mod node;
 mod promises;
 mod proxy;
