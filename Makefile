@@ -67,6 +67,8 @@ test-sdk: page
 
 .PHONY: test-rust
 test-rust: rust page
+	@$(NEED) 'redis-server --version' redis-server
+	@$(NEED) 'openssl version' openssl
 	@$(STEP) 'Rust: format' cargo fmt --check
 	@$(STEP) 'Rust: lints' cargo clippy --locked --all-targets -- -D warnings
 	@$(STEP) 'Rust: tests' cargo test --locked
