@@ -8,6 +8,7 @@ pub mod compat;
 mod events;
 mod gate;
 mod leave;
+mod opening;
 mod peer;
 mod ports;
 mod rooms;
