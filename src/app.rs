@@ -31,6 +31,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const SPREAD: Duration = Duration::from_millis(1500);
 /// Time for a connection to another node.
 const CONNECT: Duration = Duration::from_secs(1);
+/// Time for the news of a new node: the others hear of it with their next heartbeat.
+const UNHEARD: Duration = Duration::from_millis(750);
 /// A lane gets this many of the smallest chunks when the node's budget is used up, so that a source may
 /// still send chunks of a quarter of its credit.
 const FLOOR_CHUNKS: u64 = 4;
@@ -168,7 +170,8 @@ fn broker(redis: &config::Redis, me: Node) -> Result<Arc<dyn Broker>, StartError
 fn routing_options(config: &Config) -> routing::Options {
     let config::SocketIo { ping_interval, ping_timeout, .. } = config.socketio;
     let answer = ping_interval + ping_timeout + CONNECT;
-    routing::Options { connect: CONNECT, answer, spread: SPREAD }
+    let unheard = if config.redis.url.is_some() { UNHEARD } else { Duration::ZERO };
+    routing::Options { connect: CONNECT, answer, unheard, spread: SPREAD }
 }
 
 fn gateway_options(config: &Config) -> gateway::Options {

@@ -225,11 +225,6 @@ impl Redis {
         &self.stats
     }
 
-    /// The nodes that live and want no new connections ([`Broker::leave`]).
-    pub fn leaving(&self) -> Vec<NodeId> {
-        self.roster.leaving()
-    }
-
     /// Says farewell, so that the others hear at once that this node is lost, and ends every task. Takes at
     /// most about a second.
     async fn end(&self) {
@@ -382,5 +377,9 @@ impl Broker for Redis {
     async fn leave(&self) {
         self.is_leaving.store(true, Ordering::Relaxed);
         self.roster.hurry.notify_one();
+    }
+
+    fn leaving(&self) -> Vec<NodeId> {
+        self.roster.leaving()
     }
 }

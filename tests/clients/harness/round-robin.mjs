@@ -17,6 +17,7 @@ class RoundRobin {
   requests = [];
   #nodes;
   #turn = 0;
+  #first = null;
   #agent = new http.Agent({ keepAlive: true });
   #server = http.createServer((request, response) => this.#pass(request, response));
   #sockets = new Set();
@@ -33,9 +34,9 @@ class RoundRobin {
     this.url = `http://127.0.0.1:${this.#server.address().port}`;
   }
 
-  /** The next request goes to `node`. */
+  /** Sessions begin at `node` from now on, as long as it takes any. */
   beginWith(node) {
-    this.#turn = this.#nodes.indexOf(node);
+    this.#first = node;
   }
 
   /** The names of the nodes that got requests with this sid. */
@@ -54,20 +55,20 @@ class RoundRobin {
     socket.on('error', () => socket.destroy()).on('close', () => this.#sockets.delete(socket));
   }
 
-  #inTurn() {
-    const from = this.#turn;
+  #inTurn({ url }) {
+    const begins = this.#first && !sidOf(url);
+    const from = begins ? this.#nodes.indexOf(this.#first) : this.#turn;
     this.#turn += 1;
     return this.#nodes.map((_, index) => this.#nodes[(from + index) % this.#nodes.length]);
   }
 
   #note(node, request, status) {
-    const sid = new URL(request.url, 'http://localhost').searchParams.get('sid');
-    this.requests.push({ node: node.name, method: request.method, sid, status });
+    this.requests.push({ node: node.name, method: request.method, sid: sidOf(request.url), status });
   }
 
   async #pass(request, response) {
     const body = Buffer.concat(await request.toArray().catch(() => []));
-    const nodes = this.#inTurn();
+    const nodes = this.#inTurn(request);
     for (const [index, node] of nodes.entries()) {
       const isLast = index === nodes.length - 1;
       const answer = await this.#ask(node, request, response, body).catch(() => null);
@@ -93,7 +94,7 @@ class RoundRobin {
   }
 
   async #upgrade(request, client, head) {
-    for (const node of this.#inTurn()) {
+    for (const node of this.#inTurn(request)) {
       const server = net.connect(node.port, '127.0.0.1');
       this.#keep(server);
       try {
@@ -114,3 +115,5 @@ class RoundRobin {
     client.destroy();
   }
 }
+
+const sidOf = (url) => new URL(url, 'http://localhost').searchParams.get('sid');
