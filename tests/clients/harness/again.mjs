@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { within } from './wait.mjs';
 
 /** Errors that may pass by themselves while a cluster recovers. */
-const PASSING = ['overloaded', 'transfer_not_found', 'room_not_found', 'not_allowed'];
+const PASSING = ['overloaded', 'transfer_not_found', 'room_not_found'];
 const NO_ANSWER = 5000;
 const counts = new Map();
 
