@@ -33,6 +33,7 @@ export async function askAgain(wire, event, words, { ms = 15_000, isStill = () =
     const what = `${event} ${answer?.data.error ?? 'without an answer'}`;
     counts.set(what, (counts.get(what) ?? 0) + 1);
     await delay(200);
+    if (!isStill()) return null;
     await within(wire.connected(), `the link for "${event}"`);
   }
 }

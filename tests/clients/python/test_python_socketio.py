@@ -1,6 +1,6 @@
 """The main job with python-socketio on either side, by each of its transports: what the matrix of the official
-clients promises, held to the same rules. The server's
-address is in ROOMDROP_URL, or those of its nodes, of which each person takes the next."""
+clients promises, held to the same rules. The server's address is in ROOMDROP_URL,
+or those of its nodes, of which each person takes the next."""
 
 import asyncio
 import hashlib
@@ -177,7 +177,7 @@ class PythonSocketio(unittest.IsolatedAsyncioTestCase):
         heard = asyncio.Queue()
         person.sio.on("room:message", heard.put, "/rooms")
         with socketio.SimpleClient() as client:
-            await asyncio.to_thread(client.connect, URL, namespace="/rooms", transports=["websocket"])
+            await asyncio.to_thread(client.connect, next(URLS), namespace="/rooms", transports=["websocket"])
             joined = await asyncio.to_thread(client.call, "room:join", {"room": room, "name": "with threads"})
             self.assertEqual(joined["code"], 200)
             said = await asyncio.to_thread(client.call, "room:message", {"room": room, "text": "hello"})
