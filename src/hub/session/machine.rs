@@ -12,7 +12,7 @@ use super::{Ask, Decided, Input, Output, Reply, Situation};
 use crate::protocol::node::NodeId;
 use crate::protocol::rooms::Status;
 use crate::protocol::{ErrorCode, MemberId, Moment, ReceiverState, Refusal, TransferState};
-use crate::relay::{self, Meter, Relay, SinkId};
+use crate::relay::{self, Meter, Relay};
 use crate::transfer::{self, Transfer};
 
 /// Whether there are other nodes.
