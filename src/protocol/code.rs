@@ -2,12 +2,12 @@
 //! that says what to do. The rows make the names, the statuses and the TypeScript; nothing else may
 //! invent a code.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident $wire:literal $status:literal $sentence:literal;)+) => {
         /// A stable name for what went wrong; `data.error` of an envelope with code −1.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[cfg_attr(test, derive(ts_rs::TS))]
         #[non_exhaustive]
         pub enum ErrorCode { $($(#[$doc])* #[doc = $sentence] #[serde(rename = $wire)] $name,)+ }
@@ -63,7 +63,7 @@ impl std::fmt::Display for ErrorCode {
 }
 
 /// A refusal on its way to a peer: the code, and a sentence where there is a better one than the code's own.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[error("{code}: {}", .sentence.as_deref().unwrap_or(code.sentence()))]
 pub struct Refusal {
     /// What went wrong.

@@ -1,6 +1,6 @@
 //! The envelope of every acknowledgement and of every `transfer:status`: a code, a sentence, the data.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::code::{ErrorCode, Refusal};
 
@@ -19,7 +19,7 @@ pub enum Code {
 }
 
 /// `{code, msg, data}`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Envelope<T> {
     /// 200, 100, 101 or −1.

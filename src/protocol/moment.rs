@@ -4,9 +4,11 @@
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// Microseconds since the Unix epoch. Within one node it never runs backwards: the node reads the wall
 /// clock once, at its start, and adds what a monotonic clock says has passed since.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Moment(u64);
 
 impl Moment {

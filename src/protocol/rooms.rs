@@ -45,7 +45,7 @@ pub mod event {
 }
 
 /// `room:join`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct Join {
     /// The room to enter; it comes to be with its first member.
@@ -59,7 +59,7 @@ pub struct Join {
 }
 
 /// The answer to `room:join`: all that a newcomer, or one who was away, needs to know.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Joined {
     /// The room entered.
@@ -77,7 +77,7 @@ pub struct Joined {
 }
 
 /// A member as others see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Member {
     /// Who.
@@ -87,7 +87,7 @@ pub struct Member {
 }
 
 /// A member, and whether it has a link.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Presence {
     /// Who.
@@ -99,7 +99,7 @@ pub struct Presence {
 }
 
 /// `room:leave`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Leave {
     /// The room to leave.
@@ -107,7 +107,7 @@ pub struct Leave {
 }
 
 /// `room:message`, from a client.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Say {
     /// Where.
@@ -117,7 +117,7 @@ pub struct Say {
 }
 
 /// The answer to `room:message`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Said {
     /// The message's id.
@@ -127,7 +127,7 @@ pub struct Said {
 }
 
 /// `room:message`, to everyone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Message {
     /// Where.
@@ -146,7 +146,7 @@ pub struct Message {
 }
 
 /// `drop:offer`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct Offer {
     /// Where.
@@ -164,7 +164,7 @@ pub struct Offer {
 }
 
 /// One file of an offer.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct FileOffer {
     /// Its name, without folders.
@@ -184,7 +184,7 @@ pub struct FileOffer {
 }
 
 /// The answer to `drop:offer`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct OfferTaken {
     /// The drop.
@@ -194,7 +194,7 @@ pub struct OfferTaken {
 }
 
 /// One transfer of one's own drop.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct OutgoingTransfer {
     /// Which.
@@ -206,7 +206,7 @@ pub struct OutgoingTransfer {
 }
 
 /// A drop: `drop:offered`, and `drops` of a join.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(rename = "Drop"))]
 pub struct OfferedDrop {
     /// Where.
@@ -229,7 +229,7 @@ pub struct OfferedDrop {
 }
 
 /// One file of a drop.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct OfferedTransfer {
     /// Which.
@@ -254,7 +254,7 @@ pub struct OfferedTransfer {
 }
 
 /// `transfer:accept`: exactly one of the two.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct Pick {
     /// One transfer,
@@ -289,7 +289,7 @@ impl Pick {
 }
 
 /// The answer to `transfer:accept` of a transfer.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Accepted {
     /// Which.
@@ -308,7 +308,7 @@ pub struct Accepted {
 }
 
 /// The answer to `transfer:accept` of a drop.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct AcceptedDrop {
     /// Every transfer of it that can still be had.
@@ -318,7 +318,7 @@ pub struct AcceptedDrop {
 }
 
 /// `transfer:pause`, `transfer:resume`, `transfer:cancel`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Steer {
     /// Which.
@@ -326,7 +326,7 @@ pub struct Steer {
 }
 
 /// `room:joined`, `room:left`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Presented {
     /// Where.
@@ -336,7 +336,7 @@ pub struct Presented {
 }
 
 /// The data of `transfer:status`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
@@ -361,7 +361,7 @@ pub struct Status {
 }
 
 /// One receiver in a status.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Receiver {
     /// Who.

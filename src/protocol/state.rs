@@ -1,13 +1,13 @@
 //! The states of a transfer and of a receiver: words that stand alike on the wire, in logs and on the
 //! page. What may follow what is decided by the `transfer` machine, not here.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::envelope::Code;
 use super::id::MemberId;
 
 /// Where a transfer stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum TransferState {
@@ -58,7 +58,7 @@ impl TransferState {
 }
 
 /// Whose word about a transfer it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Party {
     /// The sender's: about the whole transfer.
     Sender,
@@ -67,7 +67,7 @@ pub enum Party {
 }
 
 /// Where one receiver of a transfer stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "snake_case")]
 pub enum ReceiverState {

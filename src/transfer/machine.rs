@@ -4,6 +4,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::receiver::{Effect, Receiver, Wish, not_accepted};
 use super::receivers::Receivers;
 use super::source::Supply;
@@ -14,8 +16,7 @@ use crate::protocol::{
 };
 
 /// One transfer. Its holder is whoever drives it; it acts on nothing by itself.
-#[derive(Debug)]
-#[cfg_attr(test, derive(Clone, PartialEq))]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Transfer {
     pub(super) id: TransferId,
     pub(super) sender: MemberId,
@@ -29,6 +30,7 @@ pub struct Transfer {
     pub(super) seen: Seen,
     pub(super) expires_at: Moment,
     pub(super) options: Options,
+    #[serde(skip)]
     pub(super) outputs: VecDeque<Output>,
 }
 

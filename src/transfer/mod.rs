@@ -33,6 +33,8 @@ mod tests;
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::protocol::{Digest, ErrorCode, MemberId, Party, Secret, TransferState};
 
 pub use machine::Transfer;
@@ -47,7 +49,7 @@ pub const REMEMBERED: Duration = Duration::from_secs(600);
 pub const MAX_RECEIVERS: usize = 1024;
 
 /// What an operator may choose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Options {
     /// How long the record lives, from the offer on; then it fails with `expired`, or just goes when it
     /// is complete.

@@ -1,10 +1,12 @@
 //! The receivers of one transfer: where each stands, and which moves each may make. A move either is
 //! refused and changes nothing, or says whether it changed anything.
 
+use serde::{Deserialize, Serialize};
+
 use crate::protocol::{Digest, ErrorCode, MemberId, ReceiverState, Refusal, Secret};
 
 /// What a person wishes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Wish {
     Flow,
     Wait,
@@ -17,8 +19,7 @@ pub(super) enum Effect {
     Nothing,
 }
 
-#[derive(Debug)]
-#[cfg_attr(test, derive(Clone, PartialEq))]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Receiver {
     pub(super) member: MemberId,
     /// From its first acceptance on, whatever comes after.
@@ -26,7 +27,7 @@ pub(super) struct Receiver {
     standing: Standing,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 enum Standing {
     Invited,
     Rejected,
@@ -36,7 +37,7 @@ enum Standing {
     Failed,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Link {
     /// Open, or to be opened for the first time, and no byte has come on it yet.
     Quiet,

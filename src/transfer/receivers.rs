@@ -1,12 +1,13 @@
 //! All receivers of one transfer, and what can be said of them together. They keep the order in which
 //! they came to have the offer, and none is ever taken out: whoever accepted can come back.
 
+use serde::{Deserialize, Serialize};
+
 use super::MAX_RECEIVERS;
 use super::receiver::Receiver;
 use crate::protocol::{MemberId, ReceiverState, Secret};
 
-#[derive(Debug)]
-#[cfg_attr(test, derive(Clone, PartialEq))]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Receivers(Vec<Receiver>);
 
 impl Receivers {

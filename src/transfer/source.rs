@@ -1,6 +1,8 @@
 //! Where the bytes come from, as far as a transfer's life depends on it: whether they can be had again,
 //! and whether anyone is there to give them. It refuses to know how much has been given.
 
+use serde::{Deserialize, Serialize};
+
 use crate::protocol::{ErrorCode, Refusal};
 
 /// Whether a source can go back.
@@ -25,15 +27,14 @@ pub enum Given {
 }
 
 /// A transfer's source: what of it can be had, and its link.
-#[derive(Debug)]
-#[cfg_attr(test, derive(Clone, PartialEq))]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Supply {
     reach: Reach,
     link: Link,
 }
 
 /// What can be had of a source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Reach {
     /// Any range, at any time.
     Anywhere,
@@ -43,7 +44,7 @@ enum Reach {
     Rest,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Link {
     /// It has not opened yet, or gave nothing while it was open.
     Awaited,

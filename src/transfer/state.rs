@@ -1,6 +1,8 @@
 //! What follows from what is known: the state, whether something ought to move, when it is over. Nothing
 //! here is anyone's wish; every function reads the facts, and the state is never stored while it is open.
 
+use serde::{Deserialize, Serialize};
+
 use super::machine::Transfer;
 use super::receiver::{Receiver, Wish};
 use super::{Input, Output, REMEMBERED};
@@ -9,7 +11,7 @@ use crate::protocol::{
 };
 
 /// Whether anything moves, where something should.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Motion {
     /// Nothing should: nobody waits, or no source is there, or the sender wishes it so.
     NotDue,
@@ -19,7 +21,7 @@ pub(super) enum Motion {
     Stalled,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Life {
     Open,
     /// Final, and remembered until then.
@@ -33,14 +35,14 @@ pub(super) enum Life {
     },
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Final {
     Cancelled,
     Failed(ErrorCode),
 }
 
 /// What a person saw last.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Seen {
     pub(super) state: TransferState,
     pub(super) size: Option<u64>,
