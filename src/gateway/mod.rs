@@ -7,6 +7,7 @@ mod carrier;
 pub mod compat;
 mod events;
 mod gate;
+mod opening;
 mod peer;
 mod ports;
 mod rooms;

@@ -5,35 +5,44 @@
 
 mod answer;
 mod clock;
+mod nodes;
 mod port;
+mod record;
 mod room_handle;
 mod room_task;
 pub mod session;
 mod transfer_handle;
 mod transfer_parties;
+mod transfer_records;
+mod transfer_status;
 mod transfer_task;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use dashmap::DashMap;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use self::answer::{Answer, Outcome};
 pub use self::clock::Clock;
 pub use self::port::{Chunk, Full, PeerPort, SinkPort, SourcePort};
+pub use self::record::File;
 pub use self::room_handle::{Command as RoomCommand, RoomHandle};
-pub use self::session::SinkKind;
+pub use self::session::{Sharing, SinkKind};
 pub use self::transfer_handle::{
     Command as TransferCommand, Holder, SinkBox, SourceBox, TransferHandle, Wish,
 };
 
+use self::record::About;
 use self::session::Session;
+use crate::broker::{self, Broker};
+use crate::protocol::node::{Node, NodeId};
 use crate::protocol::rooms::{Join, Joined};
 use crate::protocol::transfers::ChunkSizes;
-use crate::protocol::{DropId, FileName, FolderPath, MediaType, MemberId, RoomId, Secret, TransferId};
+use crate::protocol::{DropId, MemberId, RoomId, Secret, TransferId};
 use crate::relay::{self, Budget, Relay};
 use crate::room::{self, PeerId};
 use crate::transfer::{self, Transfer};
@@ -59,21 +68,6 @@ pub struct Options {
     pub downloads_per_token: usize,
 }
 
-/// What is known of a file.
-#[derive(Debug, Clone)]
-pub struct File {
-    /// Its name.
-    pub name: FileName,
-    /// The folder it lies in.
-    pub path: Option<FolderPath>,
-    /// Its media type.
-    pub media_type: MediaType,
-    /// Bytes, or none while not known.
-    pub size: Option<u64>,
-    /// When it was last changed, in milliseconds since the Unix epoch.
-    pub modified: Option<u64>,
-}
-
 /// A transfer as its room offered it.
 struct Offered {
     transfer: TransferId,
@@ -86,40 +80,71 @@ struct Offered {
 pub struct Hub(Arc<Inner>);
 
 struct Inner {
+    broker: Arc<dyn Broker>,
+    sharing: Sharing,
     options: Options,
     clock: Clock,
     budget: Budget,
     rooms: DashMap<RoomId, RoomHandle>,
     drops: DashMap<DropId, RoomHandle>,
-    transfers: DashMap<TransferId, (TransferHandle, RoomHandle)>,
+    /// The rooms of the transfers that are known here, in this node's hands or not,
+    rooms_of_transfers: DashMap<TransferId, RoomHandle>,
+    /// and those that are, as home or edge.
+    transfers: DashMap<TransferId, TransferHandle>,
     tokens: DashMap<[u8; 32], TransferId>,
     next_peer: AtomicU64,
+    next_entry: AtomicU64,
     active: watch::Sender<usize>,
+    /// When the records were back last.
+    back_at: Mutex<Option<Instant>>,
     ended: CancellationToken,
     tasks: TaskTracker,
 }
 
 impl Hub {
-    /// A hub without rooms.
+    /// A hub without rooms, on a node that is alone. Call it within a runtime.
     pub fn new(options: Options) -> Self {
-        Self(Arc::new(Inner {
+        let id = NodeId(random());
+        let me = Node { id, name: id.to_string(), peer_url: None };
+        Self::start(options, Arc::new(broker::Memory::new(me)), Sharing::Alone)
+    }
+
+    /// A hub without rooms, on a node that meets others through `broker`. Call it within a runtime.
+    pub fn with_broker(options: Options, broker: Arc<dyn Broker>) -> Self {
+        Self::start(options, broker, Sharing::Among)
+    }
+
+    fn start(options: Options, broker: Arc<dyn Broker>, sharing: Sharing) -> Self {
+        let hub = Self(Arc::new(Inner {
+            broker,
+            sharing,
             clock: Clock::start(),
             budget: Budget::new(options.budget),
             options,
             rooms: DashMap::new(),
             drops: DashMap::new(),
+            rooms_of_transfers: DashMap::new(),
             transfers: DashMap::new(),
             tokens: DashMap::new(),
             next_peer: AtomicU64::new(1),
+            next_entry: AtomicU64::new(1),
             active: watch::Sender::new(0),
+            back_at: Mutex::new(None),
             ended: CancellationToken::new(),
             tasks: TaskTracker::new(),
-        }))
+        }));
+        hub.listen_to_nodes();
+        hub
+    }
+
+    /// This run of this node.
+    fn me(&self) -> NodeId {
+        self.0.broker.me().id
     }
 
     /// A number for a new link or download; never given twice.
     pub fn next_peer(&self) -> PeerId {
-        PeerId(self.0.next_peer.fetch_add(1, Ordering::Relaxed))
+        PeerId { node: self.me(), number: self.0.next_peer.fetch_add(1, Ordering::Relaxed) }
     }
 
     /// Enters a room, which comes to be if there is none.
@@ -133,6 +158,23 @@ impl Hub {
         self.0.rooms.get(id).map(|room| room.clone())
     }
 
+    /// The room of this id, whose copy on this node comes to be if there is none. For whoever has something
+    /// to say in it without a link; the copy goes again in a while if nothing holds it.
+    pub fn room_for(&self, id: &RoomId) -> RoomHandle {
+        let room = self.0.rooms.entry(id.clone());
+        room.or_insert_with(|| room_task::Task::start(self.clone(), id.clone())).clone()
+    }
+
+    /// A node is lost: rooms that have links of it must know.
+    pub fn node_lost(&self, node: NodeId) {
+        let rooms: Vec<_> = self.0.rooms.iter().map(|room| room.clone()).collect();
+        self.0.tasks.spawn(async move {
+            for room in rooms {
+                room.send_when_there_is_room(RoomCommand::NodeLost(node)).await;
+            }
+        });
+    }
+
     /// The room that a drop was offered in.
     pub fn room_of_drop(&self, id: &DropId) -> Option<RoomHandle> {
         self.0.drops.get(id).map(|room| room.clone())
@@ -140,12 +182,12 @@ impl Hub {
 
     /// The room that a transfer belongs to.
     pub fn room_of_transfer(&self, id: &TransferId) -> Option<RoomHandle> {
-        self.0.transfers.get(id).map(|transfer| transfer.1.clone())
+        self.0.rooms_of_transfers.get(id).map(|room| room.clone())
     }
 
     /// The transfer of this id.
     pub fn transfer(&self, id: &TransferId) -> Option<TransferHandle> {
-        self.0.transfers.get(id).map(|transfer| transfer.0.clone())
+        self.0.transfers.get(id).map(|transfer| transfer.clone())
     }
 
     /// The transfer that gave out this token. Looked up by its digest, so time tells nothing of it.
@@ -207,6 +249,11 @@ impl Hub {
         Active(self.clone())
     }
 
+    /// A number for an entry of a room's log; higher than those given before.
+    fn next_entry(&self) -> u64 {
+        self.0.next_entry.fetch_add(1, Ordering::Relaxed)
+    }
+
     fn clock(&self) -> &Clock {
         &self.0.clock
     }
@@ -255,6 +302,14 @@ impl Hub {
         self.0.drops.insert(drop.clone(), room.clone());
     }
 
+    fn know_transfer(&self, transfer: &TransferId, room: &RoomHandle) {
+        self.0.rooms_of_transfers.insert(transfer.clone(), room.clone());
+    }
+
+    fn forget_room_of_transfer(&self, transfer: &TransferId) {
+        self.0.rooms_of_transfers.remove(transfer);
+    }
+
     fn know_token(&self, token: &Secret, transfer: &TransferId) {
         self.0.tokens.insert(token.fingerprint(), transfer.clone());
     }
@@ -265,6 +320,7 @@ impl Hub {
         file: Arc<File>,
         token: Secret,
         room: RoomHandle,
+        room_id: RoomId,
     ) -> TransferHandle {
         let now = self.0.clock.now();
         let (life, bytes) = match file.size {
@@ -275,17 +331,25 @@ impl Hub {
         let options = &self.0.options;
         let transfer = Transfer::new(now, id.clone(), from, life, file.size, invited, options.transfer);
         let relay = Relay::new(options.relay.clone(), self.0.budget.clone(), bytes, file.size);
+        let session = Session::new(now, self.broker().me().id, self.0.sharing, transfer, relay);
+        let (handle, commands) = TransferHandle::new();
         self.know_token(&token, &id);
-        let session = Session::new(now, transfer, relay);
-        let handle = transfer_task::Task::new(self.clone(), session, file, token, room.clone()).start();
-        self.0.transfers.insert(id, (handle.clone(), room));
+        let about = About { room: room_id, file, source_token: token };
+        let task = transfer_task::Task::new(self.clone(), id.clone(), handle.clone(), session, about);
+        task.start_in(room, commands);
+        self.0.transfers.insert(id, handle.clone());
         handle
     }
 
-    fn forget_transfer(&self, id: &TransferId, tokens: &[Secret]) {
-        self.0.transfers.remove(id);
+    fn forget_transfer(
+        &self,
+        id: &TransferId,
+        handle: &TransferHandle,
+        tokens: impl IntoIterator<Item = [u8; 32]>,
+    ) {
+        self.0.transfers.remove_if(id, |_, known| known.is(handle));
         for token in tokens {
-            self.0.tokens.remove(&token.fingerprint());
+            self.0.tokens.remove(&token);
         }
     }
 }

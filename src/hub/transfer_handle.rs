@@ -11,9 +11,11 @@ use super::File;
 use super::answer::Answer;
 use super::port::{SinkPort, SourcePort};
 use super::session::SinkKind;
-use crate::protocol::Party;
+use super::transfer_records::Stored;
+use crate::protocol::node::{Body, NodeId};
 use crate::protocol::transfers::{SinkOpened, SourceOpened};
-use crate::protocol::{Digest, MemberId, Secret};
+use crate::protocol::{Digest, MemberId, RoomId, Secret};
+use crate::protocol::{ErrorCode, Party};
 use crate::room::PeerId;
 
 /// Commands that may wait; one more is refused with `overloaded`.
@@ -94,6 +96,11 @@ pub enum Command {
         /// The way back.
         answer: Answer<MemberId>,
     },
+    /// In which room was it offered?
+    Where {
+        /// The way back.
+        answer: Answer<RoomId>,
+    },
     /// What may this member have, from the first byte on? `not_allowed` when it has not accepted, or no
     /// longer; `transfer_closed` when the transfer is over, or its source cannot go back to the start.
     Claim {
@@ -161,6 +168,55 @@ pub enum Command {
     },
     /// The room forgot it.
     Forget,
+    /// Another node says something about it.
+    Heard {
+        /// Which.
+        from: NodeId,
+        /// Of which home.
+        epoch: u64,
+        /// What.
+        body: Body,
+    },
+    /// A frame reached nobody at that node.
+    Undelivered(NodeId),
+    /// Of what was sent to that node, any may be lost.
+    Hello(NodeId),
+    /// A node is gone.
+    NodeLost(NodeId),
+    /// Of what was sent to this node, any may be lost.
+    Back,
+    /// What came of something that was asked of the records.
+    Stored(Stored),
+}
+
+impl Command {
+    /// Refuses it, where anyone waits for an answer.
+    pub(super) fn refuse(self, error: ErrorCode) {
+        match self {
+            Self::OpenSource { answer, .. } => answer.refuse(error),
+            Self::Chunk { answer, .. } => answer.refuse(error),
+            Self::OpenSink { answer, .. } | Self::Describe { answer, .. } => answer.refuse(error),
+            Self::Whose { answer, .. } => answer.refuse(error),
+            Self::Where { answer } => answer.refuse(error),
+            Self::Claim { answer, .. } => answer.refuse(error),
+            Self::Accept { answer, .. } => answer.refuse(error),
+            Self::SourceEnd { answer, .. }
+            | Self::SourceFail { answer, .. }
+            | Self::Pull { answer, .. }
+            | Self::SinkDone { answer, .. }
+            | Self::Reject { answer, .. }
+            | Self::Steer { answer, .. } => answer.refuse(error),
+            Self::DownloadEnded { .. }
+            | Self::Lost { .. }
+            | Self::Forget
+            | Self::Heard { .. }
+            | Self::Undelivered(_)
+            | Self::Hello(_)
+            | Self::NodeLost(_)
+            | Self::Back
+            | Self::Stored(_) => {}
+        }
+    }
 }
 
 /// By what right a sink opens.
@@ -211,6 +267,11 @@ impl TransferHandle {
     pub(super) fn new() -> (Self, mpsc::Receiver<Command>) {
         let (mailbox, commands) = mpsc::channel(MAILBOX);
         (Self { mailbox }, commands)
+    }
+
+    /// Whether both are of one task.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        self.mailbox.same_channel(&other.mailbox)
     }
 
     /// Puts a command into the mailbox, in order. When it is full, or the transfer is gone, the command's

@@ -3,11 +3,11 @@
 
 use std::sync::Arc;
 
-use super::File;
 use super::answer::{Answer, Outcome};
-use super::session::{Input, Reply, SinkKind};
-use super::transfer_handle::{Holder, SinkBox, SourceBox};
-use super::transfer_task::{OpenSink, Task};
+use super::record::File;
+use super::session::{Ask, Decided, Input, Reply, SinkKind};
+use super::transfer_handle::{Command, Holder, SinkBox, SourceBox};
+use super::transfer_task::{Asker, OpenSink, Task, WaitingSource};
 use crate::protocol::rooms::Status;
 use crate::protocol::transfers::{SinkOpened, SourceOpened};
 use crate::protocol::{Envelope, ErrorCode, MemberId, Secret, TransferState};
@@ -22,7 +22,7 @@ impl Task {
         port: SourceBox,
         answer: Answer<SourceOpened>,
     ) {
-        if *token != self.source_token {
+        if *token != self.about.source_token {
             return answer.refuse(ErrorCode::NotAllowed);
         }
         // Its answer goes first, then what it is asked for.
@@ -31,19 +31,40 @@ impl Task {
             let _ = self.session.handle(now, Input::SourceLost);
             self.carry_out();
         }
-        let outcome = self.session.handle(now, Input::SourceOpened);
-        if outcome.is_ok() {
-            self.source = Some((peer, port.0));
+        match self.session.handle(now, Input::SourceOpened) {
+            Ok(Reply::Later) => self.waiting_source = Some(WaitingSource { peer, port: port.0, answer }),
+            Ok(_) => self.begin_source(WaitingSource { peer, port: port.0, answer }),
+            Err(refusal) => answer.refuse(refusal),
         }
-        answer.give(outcome.map(|_| SourceOpened {
-            transfer: self.session.transfer().id().clone(),
+        self.carry_out();
+    }
+
+    fn begin_source(&mut self, source: WaitingSource) {
+        let WaitingSource { peer, port, answer } = source;
+        answer.give(Ok(SourceOpened {
+            transfer: self.id.clone(),
             size: self.session.transfer().size(),
             chunk: self.hub.chunk_sizes(),
         }));
-        if let (Some(status), Some((_, source))) = (self.news(), &self.source) {
-            source.status(&status);
+        if let Some(status) = self.news() {
+            port.status(&status);
         }
-        self.carry_out();
+        self.source = Some((peer, port));
+    }
+
+    /// This is the home: the source that waited is let in. One that was here all the time stays.
+    pub(super) fn take_source(&mut self) {
+        if let Some(source) = self.waiting_source.take() {
+            self.begin_source(source);
+        }
+    }
+
+    /// The source's link here is an old one, or may not open.
+    pub(super) fn drop_source(&mut self) {
+        match self.waiting_source.take() {
+            Some(source) => source.answer.refuse(ErrorCode::TransferClosed),
+            None => self.source = None,
+        }
     }
 
     pub(super) fn open_sink(
@@ -104,29 +125,51 @@ impl Task {
         let transfer = self.session.transfer();
         SinkOpened {
             transfer: transfer.id().clone(),
-            name: self.file.name.clone(),
+            name: self.about.file.name.clone(),
             size: transfer.size(),
-            media_type: self.file.media_type.clone(),
+            media_type: self.about.file.media_type.clone(),
             state: transfer.state(),
             digest: transfer.digest(),
         }
     }
 
-    pub(super) fn accept(&mut self, member: MemberId, token: Secret, answer: Answer<(Secret, Arc<File>)>) {
+    /// Has something decided, here or by the home.
+    pub(super) fn decide(&mut self, input: Input, asker: Asker) {
         let now = self.hub.clock().now();
-        let outcome = match self.session.handle(now, Input::Accept { member, token }) {
-            Ok(Reply::Accepted(token)) => {
-                self.hub.know_token(&token, self.session.transfer().id());
-                if !self.tokens.contains(&token) {
-                    self.tokens.push(token.clone());
-                }
-                Ok((token, self.file_now()))
-            }
-            Ok(_) => Err(ErrorCode::Internal.into()),
-            Err(refusal) => Err(refusal),
-        };
-        answer.give(outcome);
+        let reply = self.session.handle(now, input);
+        self.answer_when_decided(reply, asker);
         self.carry_out();
+    }
+
+    pub(super) fn answer_when_decided(&mut self, reply: Outcome<Reply>, asker: Asker) {
+        match reply {
+            Ok(Reply::Asked(ask)) => drop(self.asks.insert(ask, asker)),
+            Ok(Reply::Decided(decided)) => self.answer_asker(asker, Ok(decided)),
+            Ok(_) => self.answer_asker(asker, Ok(Decided::Done)),
+            Err(refusal) => self.answer_asker(asker, Err(refusal)),
+        }
+    }
+
+    /// What was asked is decided. Nobody may wait for it, such as for the end of a download.
+    pub(super) fn answer(&mut self, ask: Ask, outcome: Outcome<Decided>) {
+        if let Some(asker) = self.asks.remove(&ask) {
+            self.answer_asker(asker, outcome);
+        }
+    }
+
+    fn answer_asker(&mut self, asker: Asker, outcome: Outcome<Decided>) {
+        match (asker, outcome) {
+            (Asker::Accept(answer), Ok(Decided::Accepted(token))) => {
+                self.hub.know_token(&token, &self.id);
+                self.tokens.insert(token.fingerprint());
+                answer.give(Ok((token, self.file_now())));
+            }
+            (Asker::Accept(answer), Ok(_)) => answer.refuse(ErrorCode::Internal),
+            (Asker::Other(answer), Ok(Decided::Failed(error))) => answer.refuse(error),
+            (Asker::Other(answer), Ok(_)) => answer.give(Ok(())),
+            (Asker::Accept(answer), Err(refusal)) => answer.refuse(refusal),
+            (Asker::Other(answer), Err(refusal)) => answer.refuse(refusal),
+        }
     }
 
     /// What this member may have from the first byte on.
@@ -144,7 +187,7 @@ impl Task {
     /// The file, with its size if that came to be known.
     fn file_now(&self) -> Arc<File> {
         let size = self.session.transfer().size();
-        Arc::new(File { size, ..self.file.as_ref().clone() })
+        Arc::new(File { size, ..self.about.file.as_ref().clone() })
     }
 
     pub(super) fn source_says(&mut self, peer: PeerId, input: Input) -> Outcome<Reply> {
@@ -167,6 +210,10 @@ impl Task {
     }
 
     pub(super) fn lose(&mut self, peer: PeerId) {
+        if self.waiting_source.as_ref().is_some_and(|source| source.peer == peer) {
+            self.waiting_source = None;
+            let _ = self.give(Input::SourceLost);
+        }
         if self.source.as_ref().is_some_and(|(source, _)| *source == peer) {
             self.source = None;
             let _ = self.give(Input::SourceLost);
@@ -175,6 +222,23 @@ impl Task {
         if let Some(sink) = lost {
             self.sinks.remove(&sink);
             let _ = self.give(Input::SinkLost(sink));
+        }
+    }
+
+    /// Whether the record may know a token that an edge does not know yet.
+    pub(super) fn knows_too_little(&self, command: &Command) -> bool {
+        let transfer = self.session.transfer();
+        if self.session.is_home() || transfer.state().is_final() {
+            return false;
+        }
+        match command {
+            Command::OpenSink { holder: Holder::Token(token), .. }
+            | Command::Describe { token, .. }
+            | Command::Whose { token, .. } => transfer.member_of_token(token).is_none(),
+            Command::OpenSink { holder: Holder::Member(member), .. } | Command::Claim { member, .. } => {
+                !transfer.has_accepted(member)
+            }
+            _ => false,
         }
     }
 }

@@ -2,23 +2,28 @@
 //! out what it decides. It knows who may speak (which link is the source, which link has which sink) and
 //! decides nothing else.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::time::sleep_until;
 
-use super::answer::Outcome;
+use super::Hub;
+use super::answer::{Answer, Outcome};
 use super::port::{Chunk, SinkPort, SourcePort};
+use super::record::{About, File};
 use super::room_handle::{self, RoomHandle};
-use super::session::{Input, Output, Reply, Session, SinkKind};
+use super::session::{Ask, Input, Output, Reply, Session, SinkKind};
 use super::transfer_handle::{Command, TransferHandle, Wish};
-use super::{File, Hub};
+use super::transfer_records::Saving;
+use crate::protocol::node::{Body, NodeId};
 use crate::protocol::rooms::Status;
-use crate::protocol::{ErrorCode, MemberId, Secret, TransferState};
+use crate::protocol::transfers::SourceOpened;
+use crate::protocol::{Digest, ErrorCode, MemberId, Secret, TransferId};
 use crate::relay::SinkId;
-use crate::room::{PeerId, envelope};
+use crate::room::PeerId;
 
 /// Commands taken at once before the clock is looked at again.
 const BATCH: usize = 64;
@@ -32,18 +37,40 @@ pub(super) struct OpenSink {
     pub(super) port: Box<dyn SinkPort>,
 }
 
+/// A source that opened where the home is not, until it is.
+pub(super) struct WaitingSource {
+    pub(super) peer: PeerId,
+    pub(super) port: Box<dyn SourcePort>,
+    pub(super) answer: Answer<SourceOpened>,
+}
+
+/// Whoever waits for a decision.
+pub(super) enum Asker {
+    Accept(Answer<(Secret, Arc<File>)>),
+    Other(Answer<()>),
+}
+
 pub(super) struct Task {
     pub(super) hub: Hub,
+    pub(super) id: TransferId,
+    pub(super) handle: TransferHandle,
     pub(super) session: Session,
-    pub(super) file: Arc<File>,
-    pub(super) source_token: Secret,
-    pub(super) room: RoomHandle,
+    pub(super) about: About,
+    /// The room's task, where this is the home.
+    pub(super) room: Option<RoomHandle>,
     pub(super) source: Option<(PeerId, Box<dyn SourcePort>)>,
+    pub(super) waiting_source: Option<WaitingSource>,
     pub(super) sinks: HashMap<SinkId, OpenSink>,
+    pub(super) asks: HashMap<Ask, Asker>,
+    /// What cannot be answered before the record was looked at.
+    parked: Vec<Command>,
     busy: Vec<SinkId>,
-    pub(super) tokens: Vec<Secret>,
-    untold: Option<Status>,
-    active: Option<super::Active>,
+    /// Tokens that this node finds this transfer by, and that every node does.
+    pub(super) tokens: HashSet<[u8; 32]>,
+    pub(super) saved_tokens: HashSet<[u8; 32]>,
+    pub(super) saving: Saving,
+    pub(super) untold: Option<Status>,
+    pub(super) active: Option<super::Active>,
     life: Life,
 }
 
@@ -57,38 +84,48 @@ enum Life {
 impl Task {
     pub(super) fn new(
         hub: Hub,
+        id: TransferId,
+        handle: TransferHandle,
         session: Session,
-        file: Arc<File>,
-        source_token: Secret,
-        room: RoomHandle,
+        about: About,
     ) -> Self {
         Self {
             hub,
+            id,
+            handle,
             session,
-            file,
-            tokens: vec![source_token.clone()],
-            source_token,
-            room,
+            tokens: HashSet::from([about.source_token.fingerprint()]),
+            about,
+            room: None,
             source: None,
+            waiting_source: None,
             sinks: HashMap::new(),
+            asks: HashMap::new(),
+            parked: Vec::new(),
             busy: Vec::new(),
+            saved_tokens: HashSet::new(),
+            saving: Saving::Idle,
             untold: None,
             active: None,
             life: Life::Kept,
         }
     }
 
-    /// Starts the task; it ends when the transfer is gone or the hub ends.
-    pub(super) fn start(self) -> TransferHandle {
-        let (handle, commands) = TransferHandle::new();
+    /// Starts the task of a transfer that is new; it ends when the transfer is gone or the hub ends.
+    pub(super) fn start_in(mut self, room: RoomHandle, commands: mpsc::Receiver<Command>) {
+        self.room = Some(room);
         let ended = self.hub.ended().clone();
         let tasks = self.hub.tasks().clone();
-        tasks.spawn(ended.run_until_cancelled_owned(self.run(commands)));
-        handle
+        tasks.spawn(ended.run_until_cancelled_owned(async move {
+            // There is no record yet.
+            let _ = self.give(Input::Back);
+            self.run(commands).await;
+        }));
     }
 
-    async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+    pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         let mut batch = Vec::with_capacity(BATCH);
+        self.carry_out();
         while self.life == Life::Kept {
             tokio::select! {
                 biased;
@@ -106,17 +143,34 @@ impl Task {
             self.tick_if_due();
             self.tell_room();
         }
-        let id = self.session.transfer().id().clone();
-        self.room.send_when_there_is_room(room_handle::Command::Gone(id)).await;
+        self.leave(commands).await;
+    }
+
+    /// Nobody finds it any more. What an edge was told too late begins another.
+    async fn leave(self, mut commands: mpsc::Receiver<Command>) {
+        commands.close();
+        if self.session.is_home() {
+            if let Some(room) = &self.room {
+                room.send_when_there_is_room(room_handle::Command::Gone(self.id.clone())).await;
+            }
+            return;
+        }
+        while let Ok(command) = commands.try_recv() {
+            self.hub.transfer_at(&self.id).send(command);
+        }
     }
 
     /// Waits for the next deadline: the session's, or the next try of what found no room.
-    async fn wait(&self) {
+    fn wait(&self) -> impl Future<Output = ()> + Send + use<> {
         let retries = !self.busy.is_empty() || self.untold.is_some();
         let retry = retries.then(|| self.hub.clock().now() + RETRY);
-        match [self.session.poll_timeout(), retry].into_iter().flatten().min() {
-            Some(moment) => sleep_until(self.hub.clock().instant(moment)).await,
-            None => std::future::pending().await,
+        let moment = [self.session.poll_timeout(), retry].into_iter().flatten().min();
+        let instant = moment.map(|moment| self.hub.clock().instant(moment));
+        async move {
+            match instant {
+                Some(instant) => sleep_until(instant).await,
+                None => std::future::pending().await,
+            }
         }
     }
 
@@ -142,6 +196,22 @@ impl Task {
     }
 
     fn take(&mut self, command: Command) {
+        if self.knows_too_little(&command) {
+            if self.parked.is_empty() {
+                self.look();
+            }
+            return self.parked.push(command);
+        }
+        let was_stored = matches!(command, Command::Stored(_));
+        self.act(command);
+        if was_stored {
+            for command in std::mem::take(&mut self.parked) {
+                self.act(command);
+            }
+        }
+    }
+
+    fn act(&mut self, command: Command) {
         match command {
             Command::OpenSource { peer, token, port, answer } => self.open_source(peer, &token, port, answer),
             Command::Chunk { peer, lane, offset, bytes, digest, answer } => {
@@ -173,33 +243,45 @@ impl Task {
                 let member = self.session.transfer().member_of_token(&token).cloned();
                 answer.give(member.ok_or(ErrorCode::NotAllowed.into()));
             }
+            Command::Where { answer } => answer.give(Ok(self.about.room.clone())),
             Command::Claim { member, answer } => answer.give(self.claim(&member)),
             Command::Pull { peer, lane, from, limit, answer } => {
                 let pull = |sink| Input::Pull { sink, lane, from, limit };
                 answer.give(self.sink_says(peer, pull).map(drop));
             }
             Command::SinkDone { peer, digest, answer } => {
-                answer.give(match self.sink_says(peer, |sink| Input::SinkDone { sink, digest }) {
-                    Ok(Reply::Failed(error)) => Err(error.into()),
-                    other => other.map(drop),
-                });
+                let reply = self.sink_says(peer, |sink| Input::SinkDone { sink, digest });
+                self.answer_when_decided(reply, Asker::Other(answer));
             }
             Command::DownloadEnded { peer } => {
                 let _ = self.sink_says(peer, Input::DownloadEnded);
                 self.sinks.retain(|_, open| open.peer != peer);
             }
             Command::Lost { peer } => self.lose(peer),
-            Command::Accept { member, token, answer } => self.accept(member, token, answer),
-            Command::Reject { member, answer } => answer.give(self.give(Input::Reject { member }).map(drop)),
+            Command::Accept { member, token, answer } => {
+                self.decide(Input::Accept { member, token }, Asker::Accept(answer));
+            }
+            Command::Reject { member, answer } => {
+                self.decide(Input::Reject { member }, Asker::Other(answer));
+            }
             Command::Steer { wish, by, answer } => {
                 let input = match wish {
                     Wish::Pause => Input::Pause(by),
                     Wish::Resume => Input::Resume(by),
                     Wish::Cancel => Input::Cancel(by),
                 };
-                answer.give(self.give(input).map(drop));
+                self.decide(input, Asker::Other(answer));
             }
             Command::Forget => drop(self.give(Input::Forget)),
+            Command::Heard { from, epoch, body } => drop(self.give(Input::Heard { from, epoch, body })),
+            Command::Undelivered(node) => drop(self.give(Input::Undelivered(node))),
+            Command::Hello(node) => drop(self.give(Input::Hello(node))),
+            Command::NodeLost(node) => drop(self.give(Input::NodeLost(node))),
+            Command::Back => {
+                self.saved_tokens.clear();
+                let _ = self.give(Input::Back);
+            }
+            Command::Stored(stored) => self.take_stored(stored),
         }
     }
 
@@ -222,9 +304,10 @@ impl Task {
                         source.stop(lane);
                     }
                 }
-                Output::Chunk { sink, lane, offset, bytes, digest } => {
-                    self.send_chunk(sink, Chunk { lane, offset, bytes, digest });
-                }
+                Output::Chunk { sink, lane, offset, bytes, digest, edge } => match edge {
+                    None => self.send_chunk(sink, Chunk { lane, offset, bytes, digest }),
+                    Some(node) => self.send_chunk_to_node(node, sink, lane, offset, bytes, digest),
+                },
                 Output::Acked { sink, from } => {
                     if let Some(open) = self.sinks.get_mut(&sink) {
                         open.port.acked(from);
@@ -248,55 +331,54 @@ impl Task {
                     }
                 }
                 Output::Gone => self.go(),
+                Output::Answered { ask, outcome } => self.answer(ask, outcome),
+                Output::SourceTaken => self.take_source(),
+                Output::SourceDropped => self.drop_source(),
+                Output::Send { to, body } => drop(self.post(to, body)),
+                Output::SendAll(body) => self.hub.broker().post_all(self.frame(body)),
+                Output::Save => self.save(),
+                Output::Look => self.look(),
+                Output::Claim => self.claim_home(),
             }
         }
+    }
+
+    fn send_chunk_to_node(
+        &mut self,
+        node: NodeId,
+        sink: SinkId,
+        lane: u64,
+        offset: u64,
+        bytes: Bytes,
+        digest: Option<Digest>,
+    ) {
+        if self.post(node, Body::Chunk { lane, offset, digest, bytes }).is_err() {
+            self.on_busy(sink, offset);
+        }
+    }
+
+    fn on_busy(&mut self, sink: SinkId, offset: u64) {
+        self.busy.push(sink);
+        let _ = self.session.handle(self.hub.clock().now(), Input::SinkBusy { sink, offset });
     }
 
     fn send_chunk(&mut self, sink: SinkId, chunk: Chunk) {
         let offset = chunk.offset;
         let Some(open) = self.sinks.get_mut(&sink) else { return };
         if open.port.try_chunk(chunk).is_err() {
-            self.busy.push(sink);
-            let _ = self.session.handle(self.hub.clock().now(), Input::SinkBusy { sink, offset });
-        }
-    }
-
-    fn tell_status(&mut self, status: Status) {
-        tracing::debug!(
-            transfer.id = %status.transfer, state = ?status.state, sent_bytes = status.sent,
-            receivers = status.receivers.len(), "transfer status"
-        );
-        match (status.state == TransferState::Active, &self.active) {
-            (true, None) => self.active = Some(self.hub.count_active()),
-            (false, Some(_)) => self.active = None,
-            _ => {}
-        }
-        self.untold = Some(status.clone());
-        let status = Arc::new(envelope(status));
-        if let Some((_, source)) = &self.source {
-            source.status(&status);
-        }
-        for open in self.sinks.values() {
-            open.port.status(&status);
-        }
-    }
-
-    /// Tells the room how it stands. When its mailbox is full this is tried again: only the newest counts.
-    fn tell_room(&mut self) {
-        if let Some(status) = self.untold.take()
-            && !self.room.try_send(room_handle::Command::Status(Box::new(status.clone())))
-        {
-            self.untold = Some(status);
+            self.on_busy(sink, offset);
         }
     }
 
     fn go(&mut self) {
-        let id = self.session.transfer().id();
         for open in self.sinks.values() {
             open.port.close(&ErrorCode::Expired.into());
         }
-        self.hub.forget_transfer(id, &self.tokens);
-        tracing::debug!(transfer.id = %id, "transfer gone");
+        self.hub.forget_transfer(&self.id, &self.handle, self.tokens.iter().copied());
+        if self.session.is_home() {
+            self.remove_record();
+            tracing::debug!(transfer.id = %self.id, "transfer gone");
+        }
         self.life = Life::Gone;
     }
 }

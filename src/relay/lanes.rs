@@ -48,7 +48,7 @@ impl Relay {
         if let Some(lane) = covering.max_by_key(|lane| (self.slowest_of(lane).min(next), lane.window.end())) {
             return Some(lane.key);
         }
-        if self.source == Source::Once {
+        if self.source.is_one_lane() {
             return match self.lanes.first() {
                 Some(lane) => (next > lane.window.end()).then_some(lane.key),
                 None => Some(self.new_lane_at(now, 0)),
@@ -121,7 +121,7 @@ impl Relay {
     fn split(&mut self, now: Moment, index: usize, middle: u64) {
         let key = self.lanes[index].key;
         let is_straggler = |sink: &Sink| sink.lane == Some(key) && sink.from < middle;
-        if self.source == Source::Once {
+        if self.source.is_one_lane() {
             if self.options.straggler == Straggler::Drop {
                 for index in 0..self.sinks.len() {
                     if is_straggler(&self.sinks[index]) {
@@ -170,7 +170,7 @@ impl Relay {
     /// Moves the sinks of a lane whose slowest has caught up with another's window, and says whether any
     /// moved.
     pub(super) fn merge_lanes(&mut self) -> bool {
-        if self.source == Source::Once {
+        if self.source.is_one_lane() {
             return false;
         }
         let share = self.share();
@@ -200,7 +200,7 @@ impl Relay {
                 self.lanes[index].idle_since = None;
                 continue;
             }
-            if self.source == Source::Once {
+            if self.source.is_one_lane() {
                 self.lanes[index].rest(now);
                 self.lanes[index].idle_since = None;
                 continue;
@@ -229,7 +229,7 @@ impl Relay {
     /// The source missed something, or is silent: it is asked on a new lane; one that cannot go back is
     /// asked for the same again.
     pub(super) fn ask_again(&mut self, index: usize) {
-        if self.source == Source::Seekable {
+        if self.source != Source::Once {
             self.stop(index);
             return;
         }
@@ -276,7 +276,7 @@ impl Relay {
     /// Whether a sink whose link is lost keeps others waiting on the only lane.
     pub(super) fn holds_others(&self, sink: &Sink) -> bool {
         let others = |other: &Sink| other.id != sink.id && other.lane == sink.lane && other.flows();
-        self.source == Source::Once && sink.lane.is_some() && self.sinks.iter().any(others)
+        self.source.is_one_lane() && sink.lane.is_some() && self.sinks.iter().any(others)
     }
 
     /// Ends the sinks that kept others waiting for longer than the silence that is borne.

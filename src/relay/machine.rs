@@ -131,6 +131,45 @@ impl Relay {
         self.size == Some(self.sent)
     }
 
+    /// What the source was asked for and may still send: of each lane its number, where its bytes end by
+    /// now, and how far they may go.
+    pub fn asked(&self) -> impl Iterator<Item = (u64, u64, u64)> {
+        self.lanes.iter().filter_map(|lane| match lane.asked {
+            Asked::Pulled { number } => Some((number, lane.window.end(), lane.granted)),
+            Asked::Nothing => None,
+        })
+    }
+
+    /// Numbers the lanes to come from `number` on, where that is higher than they are: a source that another
+    /// relay asked before hears new numbers alone.
+    pub fn number_lanes_from(&mut self, number: u64) {
+        self.next_number = self.next_number.max(number);
+    }
+
+    /// Whether there is one lane alone, that cannot go back to its start.
+    pub fn is_one_lane(&self) -> bool {
+        self.source.is_one_lane()
+    }
+
+    /// Whether the sender's wish to wait holds all.
+    pub fn is_held(&self) -> bool {
+        self.flow == Flow::Held
+    }
+
+    /// The source is asked by another relay from now on, and this one asks that.
+    pub fn follow_another(&mut self) {
+        if self.source == Source::Once {
+            self.source = Source::Upstream;
+        }
+    }
+
+    /// The source is asked by this relay from now on.
+    pub fn follow_source(&mut self) {
+        if self.source == Source::Upstream {
+            self.source = Source::Once;
+        }
+    }
+
     fn source_up(&mut self) {
         self.source_down();
         self.link = SourceLink::Connected;

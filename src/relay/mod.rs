@@ -100,6 +100,15 @@ pub enum Source {
     Seekable,
     /// Serve one lane, from 0, once.
     Once,
+    /// Another relay of a source that serves once: one lane, from 0, of which it still has a window.
+    Upstream,
+}
+
+impl Source {
+    /// Whether there is one lane alone, that cannot go back to its start.
+    pub(super) fn is_one_lane(self) -> bool {
+        matches!(self, Self::Once | Self::Upstream)
+    }
 }
 
 /// What happened.

@@ -521,7 +521,7 @@ fn holding_all_and_going_on_loses_and_repeats_nothing() {
                 rig.chunk(2, 1000, 9000);
                 assert_eq!(rig.span_to(1), Some((1000, 9000)));
             }
-            Source::Once => {
+            Source::Once | Source::Upstream => {
                 rig.chunk(1, 1500, 8500);
                 assert_eq!(rig.span_to(1), Some((1000, 9000)));
             }

@@ -38,6 +38,7 @@ use serde::{Deserialize, Serialize};
 use crate::protocol::{Digest, ErrorCode, MemberId, Party, Secret, TransferState};
 
 pub use machine::Transfer;
+pub(crate) use receiver::not_accepted;
 pub use source::{Given, Source};
 
 /// How long the record of a transfer that was cancelled or failed is kept, so that those who come back

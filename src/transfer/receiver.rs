@@ -212,6 +212,6 @@ impl Receiver {
 }
 
 /// The refusal of a move that only a receiver that has accepted may make.
-pub(super) fn not_accepted() -> Refusal {
+pub(crate) fn not_accepted() -> Refusal {
     Refusal::new(ErrorCode::NotAllowed, "You have not accepted this transfer, or no longer; accept it first.")
 }

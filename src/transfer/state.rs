@@ -115,6 +115,16 @@ impl Transfer {
         self.receivers.get(member).is_some_and(Receiver::has_accepted)
     }
 
+    /// Whether this member wishes its bytes to wait.
+    pub fn is_waiting(&self, member: &MemberId) -> bool {
+        self.receivers.get(member).is_some_and(Receiver::holds)
+    }
+
+    /// Whether bytes can come without anyone coming back.
+    pub fn has_source(&self) -> bool {
+        self.supply.is_there()
+    }
+
     /// Whether the source may be asked for bytes: it has not ended and its sender does not wish to wait.
     pub fn may_send(&self) -> bool {
         self.life == Life::Open && self.wish == Wish::Flow

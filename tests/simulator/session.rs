@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use roomdrop::hub::session::{Input, Output, Reply, Session, SinkKind};
+use roomdrop::hub::session::{Input, Output, Reply, Session, Sharing, SinkKind};
+use roomdrop::protocol::node::NodeId;
 use roomdrop::protocol::{ErrorCode, MemberId, Moment, Party, Secret, TransferId};
 use roomdrop::relay::{self, Relay, SinkId};
 use roomdrop::transfer::{self, Transfer};
@@ -27,13 +28,17 @@ impl SessionServer {
     pub fn new(setup: &Setup, relay: Relay) -> Self {
         let source = match setup.source {
             relay::Source::Seekable => transfer::Source::Seekable,
-            relay::Source::Once => transfer::Source::Once,
+            relay::Source::Once | relay::Source::Upstream => transfer::Source::Once,
         };
         let options = transfer::Options { lifetime: LIFETIME, stall_timeout: STALL };
         let (id, sender) = (TransferId::from_random(1), MemberId::from_random(u64::MAX));
         let now = Moment::default();
         let transfer = Transfer::new(now, id, sender, source, setup.size, [].into(), options);
-        Self { session: Session::new(now, transfer, relay), open: HashMap::new(), whose: HashMap::new() }
+        Self {
+            session: Session::new(now, NodeId(1), Sharing::Alone, transfer, relay),
+            open: HashMap::new(),
+            whose: HashMap::new(),
+        }
     }
 
     fn number(&self, sink: u64) -> Result<SinkId, ErrorCode> {
@@ -111,10 +116,19 @@ impl Server for SessionServer {
             return Some(match self.session.poll_output()? {
                 Output::Pull { lane, from, limit } => Effect::Ask { lane, from, limit },
                 Output::Stop { lane } => Effect::Stop { lane },
-                Output::Chunk { sink, lane, offset, bytes, digest } => {
+                Output::Chunk { sink, lane, offset, bytes, digest, .. } => {
                     Effect::Send { sink: self.whose(sink), lane, offset, bytes, digest }
                 }
-                Output::Acked { .. } => continue,
+                // Of a lone node, nothing but what was acknowledged.
+                Output::Acked { .. }
+                | Output::Answered { .. }
+                | Output::SourceTaken
+                | Output::SourceDropped
+                | Output::Send { .. }
+                | Output::SendAll(_)
+                | Output::Save
+                | Output::Look
+                | Output::Claim => continue,
                 Output::End { size, .. } => Effect::End { size },
                 Output::CloseSink { sink, error } => Effect::Close { sink: self.whose(sink), error },
                 Output::Ended { error } => Effect::Over { error },

@@ -1,61 +1,134 @@
-//! The machine: each input to the half it concerns, what one half decides carried over to the other.
+//! The machine: each input to the half it concerns, what one half decides carried over to the other, and
+//! what only a home may do kept from an edge.
 
 use std::collections::{HashMap, VecDeque};
 
+use super::edge::Edge;
+use super::home::Home;
+use super::seats::Seat;
 use super::status::{PROGRESS, Told};
-use super::{Input, Output, Reply, SinkKind};
-use crate::protocol::Digest;
+use super::words::{Request, Word};
+use super::{Ask, Decided, Input, Output, Reply, Situation};
+use crate::protocol::node::NodeId;
+use crate::protocol::rooms::Status;
 use crate::protocol::{ErrorCode, MemberId, Moment, ReceiverState, Refusal, TransferState};
-use crate::relay::{self, Meter, Relay, SinkId};
-use crate::transfer::{self, Given, Transfer};
+use crate::relay::{self, Meter, Relay};
+use crate::transfer::{self, Transfer};
 
-/// An open sink.
-#[derive(Debug)]
-struct Seat {
-    sink: SinkId,
-    member: MemberId,
-    kind: SinkKind,
-    link: Link,
+/// Whether there are other nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sharing {
+    /// No: nothing is saved and nobody is told.
+    Alone,
+    /// There may be.
+    Among,
 }
 
-/// Whether a sink can be reached. A download's seat goes with its link.
+/// What this node is to the transfer.
+#[derive(Debug)]
+pub(super) enum Role {
+    Home(Home),
+    Edge(Edge),
+}
+
+/// The source's link here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Link {
-    Up,
-    Lost,
+pub(super) enum SourceLink {
+    None,
+    /// It opened and waits until this is the home.
+    Waits,
+    Open,
 }
 
 /// The machine. See the module.
 #[derive(Debug)]
 pub struct Session {
+    pub(super) me: NodeId,
+    pub(super) sharing: Sharing,
+    pub(super) epoch: u64,
+    pub(super) role: Role,
+    pub(super) source: SourceLink,
     pub(super) transfer: Transfer,
     pub(super) relay: Relay,
-    seats: Vec<Seat>,
+    pub(super) seats: Vec<Seat>,
     pub(super) held: HashMap<MemberId, u64>,
     pub(super) meter: Meter,
     pub(super) told: Told,
-    next_sink: u64,
+    /// How it stands, by the home's word; an edge computes nothing of it.
+    pub(super) shown: Option<Status>,
+    /// The situation's number: of the newest made at the home, of the newest heard of at an edge.
+    pub(super) number: u64,
+    pub(super) next_sink: u64,
+    pub(super) next_ask: u64,
     pub(super) outputs: VecDeque<Output>,
 }
 
 impl Session {
-    /// A session of `transfer`, its bytes carried by `relay`.
-    pub fn new(now: Moment, transfer: Transfer, relay: Relay) -> Self {
+    /// The home of a new transfer, its bytes carried by `relay`.
+    pub fn new(now: Moment, me: NodeId, sharing: Sharing, transfer: Transfer, relay: Relay) -> Self {
+        Self::with_role(now, me, sharing, Role::Home(Home::new()), transfer, relay)
+    }
+
+    /// An edge of a transfer whose record is `situation`, of this epoch.
+    pub fn edge(now: Moment, me: NodeId, epoch: u64, situation: Situation, relay: Relay) -> Self {
+        let Situation { home, number, transfer, held, status } = situation;
+        let role = Role::Edge(Edge::new(now, home));
+        let mut session = Self::with_role(now, me, Sharing::Among, role, transfer, relay);
+        session.epoch = epoch;
+        session.number = number;
+        session.held = held.into_iter().collect();
+        session.shown = Some(status);
+        session.begin_edge(now);
+        session
+    }
+
+    fn with_role(
+        now: Moment,
+        me: NodeId,
+        sharing: Sharing,
+        role: Role,
+        transfer: Transfer,
+        relay: Relay,
+    ) -> Self {
         Self {
+            me,
+            sharing,
+            epoch: 1,
+            role,
+            source: SourceLink::None,
             transfer,
             relay,
             seats: Vec::new(),
             held: HashMap::new(),
             meter: Meter::new(now, 0),
             told: Told::Since(now),
+            shown: None,
+            number: 0,
             next_sink: 0,
+            // Numbers of an earlier run of this node's part must not come again.
+            next_ask: now.unix_millis() << 8,
             outputs: VecDeque::new(),
         }
     }
 
-    /// The transfer's life, to be asked.
+    /// The transfer's life, to be asked; at an edge, as the home last said.
     pub fn transfer(&self) -> &Transfer {
         &self.transfer
+    }
+
+    /// Of which home it knows.
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// The number of the newest situation that is known.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Whether this is the home.
+    pub fn is_home(&self) -> bool {
+        matches!(self.role, Role::Home(_))
     }
 
     /// Whether a sink that holds nothing yet could have all of it.
@@ -70,6 +143,7 @@ impl Session {
     pub fn handle(&mut self, now: Moment, input: Input) -> Result<Reply, Refusal> {
         let answer = self.take(now, input);
         self.settle(now);
+        self.share_news(now);
         answer
     }
 
@@ -80,29 +154,25 @@ impl Session {
 
     /// When to come back with [`Input::Tick`].
     pub fn poll_timeout(&self) -> Option<Moment> {
-        let progress = match self.told {
-            Told::Behind(since) => Some(since + PROGRESS),
-            Told::Since(_) => None,
+        let role = match &self.role {
+            Role::Home(home) => {
+                let progress = match self.told {
+                    Told::Behind(since) => Some(since + PROGRESS),
+                    Told::Since(_) => None,
+                };
+                [progress, self.transfer.poll_timeout(), home.poll_timeout()].into_iter().flatten().min()
+            }
+            Role::Edge(edge) => Some(edge.poll_timeout(self.needs_edge())),
         };
-        [progress, self.transfer.poll_timeout(), self.relay.poll_timeout()].into_iter().flatten().min()
+        [role, self.relay.poll_timeout()].into_iter().flatten().min()
     }
 
     fn take(&mut self, now: Moment, input: Input) -> Result<Reply, Refusal> {
         match input {
-            Input::SourceOpened => {
-                self.tell(now, transfer::Input::SourceOpened)?;
-                self.relay.handle(now, relay::Input::SourceUp)?;
-            }
-            Input::SourceLost => {
-                let given = match self.relay.sent() {
-                    _ if self.relay.has_all() => Given::All,
-                    0 => Given::Nothing,
-                    _ => Given::Part,
-                };
-                self.relay.handle(now, relay::Input::SourceDown)?;
-                self.tell(now, transfer::Input::SourceLost { given })?;
-            }
+            Input::SourceOpened => return self.open_source(now),
+            Input::SourceLost => self.lose_source(now)?,
             Input::SourceEnd { size, digest } => {
+                self.must_be_home()?;
                 if size.is_some_and(|size| !self.relay.may_end_at(size)) {
                     return Err(ErrorCode::BadRequest.into());
                 }
@@ -111,19 +181,21 @@ impl Session {
                     self.relay.handle(now, relay::Input::Size(size))?;
                 }
             }
-            Input::SourceFailed => return self.tell(now, transfer::Input::SourceFailed),
+            Input::SourceFailed => {
+                self.must_be_home()?;
+                self.tell(now, transfer::Input::SourceFailed)?;
+            }
             Input::Chunk { lane, offset, bytes, digest } => {
+                self.must_be_home()?;
                 self.relay.handle(now, relay::Input::Chunk { lane, offset, bytes, digest })?;
                 self.note_movement();
-                return self.tell(now, transfer::Input::Moved);
+                self.tell(now, transfer::Input::Moved)?;
             }
-            Input::Accept { member, token } => {
-                return self.tell(now, transfer::Input::Accept { member, token });
-            }
-            Input::Reject { member } => return self.tell(now, transfer::Input::Reject { member }),
-            Input::Pause(party) => return self.tell(now, transfer::Input::Pause(party)),
-            Input::Resume(party) => return self.tell(now, transfer::Input::Resume(party)),
-            Input::Cancel(party) => return self.tell(now, transfer::Input::Cancel(party)),
+            Input::Accept { member, token } => return self.decide(now, Request::Accept { member, token }),
+            Input::Reject { member } => return self.decide(now, Request::Reject { member }),
+            Input::Pause(party) => return self.decide(now, Request::Pause(party)),
+            Input::Resume(party) => return self.decide(now, Request::Resume(party)),
+            Input::Cancel(party) => return self.decide(now, Request::Cancel(party)),
             Input::OpenSink { member, kind } => return self.open_sink(now, member, kind),
             Input::Pull { sink, lane, from, limit } => return self.pull(now, sink, lane, from, limit),
             Input::SinkBusy { sink, offset } => {
@@ -134,157 +206,114 @@ impl Session {
             }
             Input::SinkReady(sink) => self.relay.handle(now, relay::Input::SinkReady(sink))?,
             Input::SinkLost(sink) => self.lose_sink(now, sink)?,
-            Input::DownloadEnded(sink) => return self.end_download(now, sink),
+            Input::DownloadEnded(sink) => self.end_download(now, sink)?,
             Input::SinkDone { sink, digest } => return self.finish_sink(now, sink, digest),
-            Input::Forget => return self.tell(now, transfer::Input::Forget),
-            Input::Tick => {
-                self.relay.handle(now, relay::Input::Tick)?;
-                self.tell(now, transfer::Input::Tick)?;
-                if let Told::Behind(since) = self.told
-                    && now >= since + PROGRESS
-                {
-                    self.push_status(now);
-                }
+            Input::Forget if self.is_home() => {
+                self.tell(now, transfer::Input::Forget)?;
             }
+            Input::Forget => {}
+            Input::Heard { from, epoch, body } => self.hear(now, from, epoch, body),
+            Input::Undelivered(node) => self.on_undelivered(now, node),
+            Input::Hello(node) => self.on_hello(now, node),
+            Input::NodeLost(node) => self.on_node_lost(now, node),
+            Input::Back => self.on_back(now),
+            Input::Saved { number } => self.on_saved(number),
+            Input::Found { epoch, situation } => self.on_found(now, epoch, *situation),
+            Input::Missing => self.on_missing(),
+            Input::StoreAway => self.on_store_away(now),
+            Input::Claimed => self.on_claimed(now),
+            Input::Tick => self.tick(now)?,
         }
         Ok(Reply::Done)
     }
 
-    /// Hands a word to the transfer's life.
-    fn tell(&mut self, now: Moment, input: transfer::Input) -> Result<Reply, Refusal> {
-        Ok(match self.transfer.handle(now, input)? {
-            transfer::Reply::Done => Reply::Done,
-            transfer::Reply::Accepted { token } => Reply::Accepted(token),
-            transfer::Reply::Failed(error) => Reply::Failed(error),
-        })
-    }
-
-    fn open_sink(&mut self, now: Moment, member: MemberId, kind: SinkKind) -> Result<Reply, Refusal> {
-        self.tell(now, transfer::Input::SinkOpened { member: member.clone() })?;
-        let is_same =
-            |seat: &&mut Seat| seat.member == member && seat.kind == SinkKind::Link && kind == SinkKind::Link;
-        let sink = match self.seats.iter_mut().find(is_same) {
-            Some(seat) => {
-                seat.link = Link::Up;
-                seat.sink
-            }
-            None => {
-                self.next_sink += 1;
-                let sink = SinkId(self.next_sink);
-                self.seats.push(Seat { sink, member: member.clone(), kind, link: Link::Up });
-                sink
-            }
-        };
-        self.relay.handle(now, relay::Input::SinkUp(sink))?;
-        if self.state_of(&member) == Some(ReceiverState::Paused) {
-            self.relay.handle(now, relay::Input::HoldSink(sink))?;
+    fn tick(&mut self, now: Moment) -> Result<(), Refusal> {
+        self.relay.handle(now, relay::Input::Tick)?;
+        if !self.is_home() {
+            self.tick_edge(now);
+            return Ok(());
         }
-        Ok(Reply::Opened(sink))
-    }
-
-    fn pull(
-        &mut self,
-        now: Moment,
-        sink: SinkId,
-        lane: u64,
-        from: u64,
-        limit: u64,
-    ) -> Result<Reply, Refusal> {
-        self.relay.handle(now, relay::Input::Pull { sink, lane, from, limit })?;
-        let Some(seat) = self.seats.iter().find(|seat| seat.sink == sink) else {
-            return Err(ErrorCode::NotAllowed.into());
-        };
-        // A pull that came late says less than is known.
-        let from = self.relay.received(sink).unwrap_or(from);
-        let held = self.held.entry(seat.member.clone()).or_default();
-        let before = *held;
-        *held = match seat.kind {
-            SinkKind::Link => from,
-            // A download adds to what is held only where it joins on to it.
-            SinkKind::Download { from: first } if first <= *held => from.max(*held),
-            SinkKind::Download { .. } => *held,
-        };
-        self.outputs.push_back(Output::Acked { sink, from });
-        if *held != before {
-            let member = seat.member.clone();
-            self.note_movement();
-            self.tell(now, transfer::Input::Received { member })?;
-        }
-        Ok(Reply::Done)
-    }
-
-    fn lose_sink(&mut self, now: Moment, sink: SinkId) -> Result<(), Refusal> {
-        let Some(index) = self.seats.iter().position(|seat| seat.sink == sink) else { return Ok(()) };
-        match self.seats[index].kind {
-            SinkKind::Link => self.relay.handle(now, relay::Input::SinkAway(sink))?,
-            SinkKind::Download { .. } => self.relay.handle(now, relay::Input::SinkGone(sink))?,
-        }
-        let seat = &mut self.seats[index];
-        seat.link = Link::Lost;
-        let member = seat.member.clone();
-        if seat.kind != SinkKind::Link {
-            self.seats.remove(index);
-        }
-        self.tell_if_last_sink(now, member, sink)
-    }
-
-    /// A member with no other open sink is away.
-    fn tell_if_last_sink(&mut self, now: Moment, member: MemberId, lost: SinkId) -> Result<(), Refusal> {
-        let has_other = |seat: &Seat| seat.member == member && seat.sink != lost && seat.link == Link::Up;
-        if !self.seats.iter().any(has_other) {
-            self.tell(now, transfer::Input::SinkLost { member })?;
+        self.tell(now, transfer::Input::Tick)?;
+        self.tick_home(now);
+        if let Told::Behind(since) = self.told
+            && now >= since + PROGRESS
+        {
+            self.push_status(now);
+            self.say_progress(now);
         }
         Ok(())
     }
 
-    fn end_download(&mut self, now: Moment, sink: SinkId) -> Result<Reply, Refusal> {
-        let Some(index) = self.seats.iter().position(|seat| seat.sink == sink) else {
-            return Ok(Reply::Done);
-        };
-        let member = self.seats.remove(index).member;
-        self.relay.handle(now, relay::Input::SinkGone(sink))?;
-        let held = self.held.get(&member).copied().unwrap_or(0);
-        if self.transfer.size() == Some(held) && self.transfer.is_owed(&member) {
-            return self.tell(now, transfer::Input::SinkDone { member, digest: None });
-        }
-        self.tell_if_last_sink(now, member, sink)?;
-        Ok(Reply::Done)
+    /// Hands a word to the transfer's life.
+    pub(super) fn tell(&mut self, now: Moment, input: transfer::Input) -> Result<Decided, Refusal> {
+        Ok(match self.transfer.handle(now, input)? {
+            transfer::Reply::Done => Decided::Done,
+            transfer::Reply::Accepted { token } => Decided::Accepted(token),
+            transfer::Reply::Failed(error) => Decided::Failed(error),
+        })
     }
 
-    fn finish_sink(&mut self, now: Moment, sink: SinkId, digest: Option<Digest>) -> Result<Reply, Refusal> {
-        let Some(seat) = self.seats.iter().find(|seat| seat.sink == sink) else {
-            return Err(ErrorCode::NotAllowed.into());
-        };
-        let member = seat.member.clone();
-        let reply = self.tell(now, transfer::Input::SinkDone { member: member.clone(), digest })?;
-        if let Some(size) = self.transfer.size()
-            && reply == Reply::Done
-        {
-            self.held.insert(member, size);
-            self.outputs.push_back(Output::Acked { sink, from: size });
+    /// Decides, at the home; asks it, at an edge. What was decided is answered once the record says so.
+    pub(super) fn decide(&mut self, now: Moment, request: Request) -> Result<Reply, Refusal> {
+        if !self.is_home() {
+            return Ok(Reply::Asked(self.ask_home(now, request)));
         }
-        self.relay.handle(now, relay::Input::SinkGone(sink))?;
-        self.relay.handle(now, relay::Input::SinkUp(sink))?;
-        Ok(reply)
+        let decided = self.apply(now, request)?;
+        if self.sharing == Sharing::Alone {
+            return Ok(Reply::Decided(decided));
+        }
+        let ask = self.new_ask();
+        self.answer_when_saved(None, ask, decided);
+        Ok(Reply::Asked(ask))
+    }
+
+    pub(super) fn new_ask(&mut self) -> Ask {
+        self.next_ask += 1;
+        Ask(self.next_ask)
+    }
+
+    /// What only the home may do.
+    pub(super) fn apply(&mut self, now: Moment, request: Request) -> Result<Decided, Refusal> {
+        let input = match request {
+            Request::Accept { member, token } => transfer::Input::Accept { member, token },
+            Request::Reject { member } => transfer::Input::Reject { member },
+            Request::Pause(party) => transfer::Input::Pause(party),
+            Request::Resume(party) => transfer::Input::Resume(party),
+            Request::Cancel(party) => transfer::Input::Cancel(party),
+            Request::Done { member, digest } => {
+                let decided = self.tell(now, transfer::Input::SinkDone { member: member.clone(), digest })?;
+                if let (Some(size), Decided::Done) = (self.transfer.size(), &decided) {
+                    self.held.insert(member, size);
+                }
+                return Ok(decided);
+            }
+        };
+        self.tell(now, input)
     }
 
     /// Carries what one half decided over to the other, until both rest.
     fn settle(&mut self, now: Moment) {
         loop {
-            if !self.relay.can_begin() {
-                let _ = self.transfer.handle(now, transfer::Input::StartPassed);
+            if self.is_home() {
+                if !self.relay.can_begin() {
+                    let _ = self.transfer.handle(now, transfer::Input::StartPassed);
+                }
+                if let Some(output) = self.transfer.poll_output() {
+                    self.follow(now, output);
+                    continue;
+                }
             }
-            if let Some(output) = self.transfer.poll_output() {
-                self.follow(now, output);
-            } else if let Some(output) = self.relay.poll_output() {
-                self.carry(now, output);
-            } else {
-                return;
+            match self.relay.poll_output() {
+                Some(output) => self.carry(now, output),
+                None => return,
             }
         }
     }
 
     fn follow(&mut self, now: Moment, output: transfer::Output) {
+        if let Role::Home(home) = &mut self.role {
+            home.note_news();
+        }
         match output {
             transfer::Output::Status => self.push_status(now),
             transfer::Output::End { size, digest } => self.outputs.push_back(Output::End { size, digest }),
@@ -300,55 +329,55 @@ impl Session {
                     self.steer_relay(now, relay::Input::ReleaseSink(sink));
                 }
             }
-            transfer::Output::CloseSink { member, error } => {
-                for sink in self.sinks_of(&member) {
-                    self.steer_relay(now, relay::Input::SinkGone(sink));
-                    self.outputs.push_back(Output::CloseSink { sink, error });
-                }
-                self.seats.retain(|seat| seat.member != member);
-            }
+            transfer::Output::CloseSink { member, error } => self.close_sinks_of(now, &member, error),
             transfer::Output::Ended { state, error } => {
                 let cancelled = state == TransferState::Cancelled;
                 let error = error.filter(|_| !cancelled).unwrap_or(ErrorCode::TransferClosed);
-                self.steer_relay(now, relay::Input::End);
-                self.seats.clear();
-                self.outputs.push_back(Output::Ended { error });
+                self.end(now, error);
             }
-            transfer::Output::Gone => self.outputs.push_back(Output::Gone),
+            transfer::Output::Gone => {
+                self.say_to_edges(&Word::Gone);
+                self.outputs.push_back(Output::Gone);
+            }
         }
     }
 
+    /// Nothing flows any more.
+    pub(super) fn end(&mut self, now: Moment, error: ErrorCode) {
+        self.steer_relay(now, relay::Input::End);
+        self.seats.clear();
+        if let Role::Home(home) = &mut self.role {
+            home.forget_lanes();
+        }
+        self.source = SourceLink::None;
+        self.outputs.push_back(Output::Ended { error });
+    }
+
     /// The relay refuses nothing of its own driver's.
-    fn steer_relay(&mut self, now: Moment, input: relay::Input) {
+    pub(super) fn steer_relay(&mut self, now: Moment, input: relay::Input) {
         let refused = self.relay.handle(now, input);
         debug_assert!(refused.is_ok(), "{refused:?}");
     }
 
     fn carry(&mut self, now: Moment, output: relay::Output) {
         match output {
-            relay::Output::Pull { lane, from, limit } => {
-                self.outputs.push_back(Output::Pull { lane, from, limit });
-            }
-            relay::Output::Stop { lane } => self.outputs.push_back(Output::Stop { lane }),
+            relay::Output::Pull { lane, from, limit } => match self.role {
+                Role::Home(_) => self.outputs.push_back(Output::Pull { lane, from, limit }),
+                Role::Edge(_) => self.pull_from_home(lane, from, limit),
+            },
+            relay::Output::Stop { lane } => match self.role {
+                Role::Home(_) => self.outputs.push_back(Output::Stop { lane }),
+                Role::Edge(_) => self.stop_home(lane),
+            },
             relay::Output::Chunk { sink, lane, offset, bytes, digest } => {
-                self.outputs.push_back(Output::Chunk { sink, lane, offset, bytes, digest });
+                let edge = self.edge_of(sink);
+                self.outputs.push_back(Output::Chunk { sink, lane, offset, bytes, digest, edge });
             }
-            relay::Output::SinkEnded { sink, error } => {
-                let Some(seat) = self.seats.iter().find(|seat| seat.sink == sink) else { return };
-                let member = seat.member.clone();
-                self.outputs.push_back(Output::CloseSink { sink, error });
-                self.steer_relay(now, relay::Input::SinkGone(sink));
-                self.seats.retain(|seat| seat.sink != sink);
-                let _ = self.tell(now, transfer::Input::SinkEnded { member, error });
-            }
+            relay::Output::SinkEnded { sink, error } => self.on_sink_ended(now, sink, error),
         }
     }
 
-    fn sinks_of(&self, member: &MemberId) -> Vec<SinkId> {
-        self.seats.iter().filter(|seat| seat.member == *member).map(|seat| seat.sink).collect()
-    }
-
-    fn state_of(&self, member: &MemberId) -> Option<ReceiverState> {
+    pub(super) fn state_of(&self, member: &MemberId) -> Option<ReceiverState> {
         self.transfer.receivers().find(|(who, _)| *who == member).map(|(_, state)| state)
     }
 }

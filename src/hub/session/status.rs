@@ -19,9 +19,12 @@ pub(super) enum Told {
 }
 
 impl Session {
-    /// How it stands now, for one who has just come.
+    /// How it stands now, for one who has just come; at an edge, as the home last said.
     pub fn describe(&mut self, now: Moment) -> Status {
-        self.status(now)
+        match &self.shown {
+            Some(shown) if !self.is_home() => shown.clone(),
+            _ => self.status(now),
+        }
     }
 
     pub(super) fn note_movement(&mut self) {

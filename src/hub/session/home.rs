@@ -1,0 +1,363 @@
+//! What a home does for its edges: it serves each of their lanes as a sink, takes in what they know, tells
+//! them how it stands, and answers what was decided once the record says so.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::machine::{Role, Session, Sharing};
+use super::words::{Facts, Link, Request, Word};
+use super::{Ask, Decided, Output, Situation};
+use crate::protocol::node::{Body, NodeId};
+use crate::protocol::{ErrorCode, MemberId, Moment, Refusal};
+use crate::relay::{self, SinkId};
+use crate::transfer;
+
+/// How long after a take-over those who were receiving may take to be heard of, before they are away.
+const CLAIM: Duration = Duration::from_secs(2);
+
+/// The home's side of the role.
+#[derive(Debug)]
+pub(super) struct Home {
+    pub(super) edges: BTreeMap<NodeId, EdgeOf>,
+    lanes: Vec<EdgeLane>,
+    news: News,
+    /// The newest situation that says something new, and the newest that the record holds.
+    pub(super) newest: u64,
+    saved: u64,
+    /// What is decided and waits for its record.
+    waiting: Vec<Waiting>,
+    /// Until when those who were receiving may be silent.
+    claims_until: Option<Moment>,
+}
+
+/// Whether something happened since that the edges and the record must know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum News {
+    None,
+    Some,
+}
+
+/// What is known of an edge.
+#[derive(Debug, Default)]
+pub(super) struct EdgeOf {
+    pub(super) facts: Facts,
+}
+
+/// A lane of an edge, and the sink that it is here.
+#[derive(Debug)]
+pub(super) struct EdgeLane {
+    pub(super) node: NodeId,
+    pub(super) lane: u64,
+    sink: SinkId,
+}
+
+/// An answer on hold.
+#[derive(Debug)]
+struct Waiting {
+    /// For which edge; none: for this node.
+    to: Option<NodeId>,
+    ask: Ask,
+    decided: Decided,
+    /// Answered when the record holds this; not known before the situation is made.
+    after: Option<u64>,
+}
+
+impl Home {
+    pub(super) fn new() -> Self {
+        Self {
+            edges: BTreeMap::new(),
+            lanes: Vec::new(),
+            news: News::None,
+            newest: 0,
+            saved: 0,
+            waiting: Vec::new(),
+            claims_until: None,
+        }
+    }
+
+    /// One that took over: whoever was receiving has a while to be heard of.
+    pub(super) fn taken_over(now: Moment) -> Self {
+        Self { news: News::Some, claims_until: Some(now + CLAIM), ..Self::new() }
+    }
+
+    pub(super) fn note_news(&mut self) {
+        self.news = News::Some;
+    }
+
+    pub(super) fn forget_lanes(&mut self) {
+        self.lanes.clear();
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Moment> {
+        self.claims_until
+    }
+
+    /// What was decided and is not answered yet, for this node's own people.
+    pub(super) fn unanswered_here(self) -> impl Iterator<Item = (Ask, Decided)> {
+        self.waiting.into_iter().filter(|waiting| waiting.to.is_none()).map(|w| (w.ask, w.decided))
+    }
+}
+
+impl Session {
+    /// How it stands, for the record and the edges. Its number is that of the newest made.
+    pub fn situation(&mut self, now: Moment) -> Situation {
+        let mut held: Vec<_> = self.held.iter().map(|(member, held)| (member.clone(), *held)).collect();
+        held.sort();
+        Situation {
+            home: self.me,
+            number: self.number,
+            transfer: self.transfer.clone(),
+            held,
+            status: self.describe(now),
+        }
+    }
+
+    /// The node that says it is the home; at the home, this one.
+    pub fn home(&self) -> NodeId {
+        match &self.role {
+            Role::Home(_) => self.me,
+            Role::Edge(edge) => edge.home,
+        }
+    }
+
+    /// After every input: a home's edges are told what is new, and the record is to be written; an edge says
+    /// its facts.
+    pub(super) fn share_news(&mut self, now: Moment) {
+        let Role::Home(home) = &mut self.role else { return self.say_due_facts(now) };
+        if self.sharing == Sharing::Alone {
+            home.news = News::None;
+            return;
+        }
+        if home.news == News::Some {
+            home.news = News::None;
+            self.number += 1;
+            home.newest = self.number;
+            self.outputs.push_back(Output::Save);
+            self.say_situation(now);
+        }
+        if let Role::Home(home) = &mut self.role {
+            let newest = home.newest;
+            for waiting in &mut home.waiting {
+                waiting.after.get_or_insert(newest);
+            }
+        }
+        self.answer_what_is_saved();
+    }
+
+    /// How far it is, for the edges alone: the record need not know.
+    pub(super) fn say_progress(&mut self, now: Moment) {
+        self.number += 1;
+        self.say_situation(now);
+    }
+
+    /// Tells every edge how it stands.
+    fn say_situation(&mut self, now: Moment) {
+        if matches!(&self.role, Role::Home(home) if !home.edges.is_empty()) {
+            let word = Word::Situation(Box::new(self.situation(now)));
+            self.say_to_edges(&word);
+        }
+    }
+
+    pub(super) fn say_to_edges(&mut self, word: &Word) {
+        let Role::Home(home) = &self.role else { return };
+        if home.edges.is_empty() {
+            return;
+        }
+        let body = word.body();
+        for node in home.edges.keys() {
+            self.outputs.push_back(Output::Send { to: *node, body: body.clone() });
+        }
+    }
+
+    pub(super) fn say_to(&mut self, to: NodeId, word: &Word) {
+        self.outputs.push_back(Output::Send { to, body: word.body() });
+    }
+
+    /// Puts an answer on hold until the record says what was decided. `to` an edge, or to this node.
+    pub(super) fn answer_when_saved(&mut self, to: Option<NodeId>, ask: Ask, decided: Decided) {
+        if let Role::Home(home) = &mut self.role {
+            home.waiting.push(Waiting { to, ask, decided, after: None });
+        }
+    }
+
+    /// The record holds the situation of this number.
+    pub(super) fn on_saved(&mut self, number: u64) {
+        if let Role::Home(home) = &mut self.role {
+            home.saved = home.saved.max(number);
+        }
+        self.answer_what_is_saved();
+    }
+
+    /// The records cannot be reached: what is local goes on without them.
+    pub(super) fn go_on_unsaved(&mut self) {
+        if let Role::Home(home) = &mut self.role {
+            home.saved = home.newest;
+        }
+        self.answer_what_is_saved();
+    }
+
+    fn answer_what_is_saved(&mut self) {
+        let Role::Home(home) = &mut self.role else { return };
+        let saved = home.saved;
+        let is_due = |waiting: &mut Waiting| waiting.after.is_some_and(|after| after <= saved);
+        let due: Vec<_> = home.waiting.extract_if(.., is_due).collect();
+        for Waiting { to, ask, decided, .. } in due {
+            self.answer(to, ask, Ok(decided));
+        }
+    }
+
+    fn answer(&mut self, to: Option<NodeId>, ask: Ask, outcome: Result<Decided, Refusal>) {
+        match to {
+            Some(node) => self.say_to(node, &Word::Reply { ask, outcome }),
+            None => self.outputs.push_back(Output::Answered { ask, outcome }),
+        }
+    }
+
+    /// The record may be lost: it is written again.
+    pub(super) fn save_again(&mut self) {
+        if let Role::Home(home) = &mut self.role {
+            home.saved = 0;
+            self.outputs.push_back(Output::Save);
+        }
+    }
+
+    /// A word of an edge, or of a node that takes this one for its home.
+    pub(super) fn hear_as_home(&mut self, now: Moment, from: NodeId, epoch: u64, body: Body) {
+        if epoch < self.epoch {
+            let situation = Word::Situation(Box::new(self.situation(now)));
+            return self.say_to(from, &situation);
+        }
+        match body {
+            Body::Pull { lane, from: at, limit } => self.pull_by_edge(now, from, lane, at, limit),
+            Body::Stop { lane } => self.stop_by_edge(now, from, lane),
+            Body::Word(bytes) => match Word::read(&bytes) {
+                Some(Word::Facts(facts)) => self.hear_facts(now, from, facts),
+                Some(Word::Request { ask, request }) => self.hear_request(now, from, ask, request),
+                _ => {}
+            },
+            Body::Chunk { .. } => {}
+        }
+    }
+
+    fn hear_request(&mut self, now: Moment, from: NodeId, ask: Ask, request: Request) {
+        if let Role::Home(home) = &mut self.role {
+            home.edges.entry(from).or_default();
+            if home.waiting.iter().any(|waiting| waiting.to == Some(from) && waiting.ask == ask) {
+                return;
+            }
+        }
+        match self.apply(now, request) {
+            Ok(decided) => self.answer_when_saved(Some(from), ask, decided),
+            Err(refusal) => self.answer(Some(from), ask, Err(refusal)),
+        }
+    }
+
+    pub(super) fn is_seated_at_an_edge(&self, member: &MemberId) -> bool {
+        let Role::Home(home) = &self.role else { return false };
+        let mut seats = home.edges.values().flat_map(|edge| &edge.facts.seats);
+        seats.any(|seat| seat.member == *member && seat.link == Link::Up)
+    }
+
+    /// The edge that a sink of the relay is a lane of.
+    pub(super) fn edge_of(&self, sink: SinkId) -> Option<NodeId> {
+        let Role::Home(home) = &self.role else { return None };
+        home.lanes.iter().find(|lane| lane.sink == sink).map(|lane| lane.node)
+    }
+
+    /// The sinks that are lanes of edges.
+    pub(super) fn edge_sinks(&self) -> impl Iterator<Item = SinkId> {
+        let lanes = match &self.role {
+            Role::Home(home) => home.lanes.as_slice(),
+            Role::Edge(_) => &[],
+        };
+        lanes.iter().map(|lane| lane.sink)
+    }
+
+    pub(super) fn pull_by_edge(&mut self, now: Moment, node: NodeId, lane: u64, from: u64, limit: u64) {
+        let one_lane = self.relay.is_one_lane();
+        let Role::Home(home) = &mut self.role else { return };
+        home.edges.entry(node).or_default();
+        let known =
+            home.lanes.iter_mut().find(|known| known.node == node && (one_lane || known.lane == lane));
+        let sink = match known {
+            Some(known) if lane < known.lane => return,
+            Some(known) => {
+                known.lane = lane;
+                known.sink
+            }
+            None => {
+                let sink = self.new_sink();
+                self.steer_relay(now, relay::Input::SinkUp(sink));
+                if let Role::Home(home) = &mut self.role {
+                    home.lanes.push(EdgeLane { node, lane, sink });
+                }
+                sink
+            }
+        };
+        if self.relay.handle(now, relay::Input::Pull { sink, lane, from, limit }).is_err() {
+            // It says that it has more than it was sent: what was known of the lane is wrong.
+            self.steer_relay(now, relay::Input::SinkGone(sink));
+            self.steer_relay(now, relay::Input::SinkUp(sink));
+            let _ = self.relay.handle(now, relay::Input::Pull { sink, lane, from, limit });
+        }
+    }
+
+    fn stop_by_edge(&mut self, now: Moment, node: NodeId, lane: u64) {
+        // The one lane of a source that cannot go back is asked for again under another number: its place
+        // is kept until the edge says that it has no lane at all.
+        if !self.relay.is_one_lane() {
+            self.drop_lanes(now, |known| known.node == node && known.lane == lane);
+        }
+    }
+
+    pub(super) fn drop_lanes(&mut self, now: Moment, which: impl Fn(&EdgeLane) -> bool) {
+        let Role::Home(home) = &mut self.role else { return };
+        let dropped: Vec<_> = home.lanes.extract_if(.., |lane| which(lane)).collect();
+        for lane in dropped {
+            self.outputs.retain(|output| !matches!(output, Output::Chunk { sink, .. } if *sink == lane.sink));
+            self.steer_relay(now, relay::Input::SinkGone(lane.sink));
+        }
+    }
+
+    /// The relay cannot serve a lane of an edge any more: nobody who sits there can go on.
+    pub(super) fn end_edge_lane(&mut self, now: Moment, sink: SinkId, error: ErrorCode) {
+        let Some(node) = self.edge_of(sink) else { return };
+        self.drop_lanes(now, |lane| lane.sink == sink);
+        let Role::Home(home) = &self.role else { return };
+        let Some(edge) = home.edges.get(&node) else { return };
+        let seated: Vec<_> = edge.facts.seats.iter().map(|seat| seat.member.clone()).collect();
+        for member in seated {
+            let _ = self.tell(now, transfer::Input::SinkEnded { member, error });
+        }
+    }
+
+    /// An edge is gone, and its sinks with it.
+    pub(super) fn lose_edge(&mut self, now: Moment, node: NodeId) {
+        let Role::Home(home) = &mut self.role else { return };
+        let Some(edge) = home.edges.remove(&node) else { return };
+        self.drop_lanes(now, |lane| lane.node == node);
+        for seat in edge.facts.seats.into_iter().filter(|seat| seat.link == Link::Up) {
+            let _ = self.tell_if_last_sink(now, seat.member);
+        }
+    }
+
+    pub(super) fn tell_edge(&mut self, now: Moment, node: NodeId) {
+        if matches!(&self.role, Role::Home(home) if home.edges.contains_key(&node)) {
+            let word = Word::Situation(Box::new(self.situation(now)));
+            self.say_to(node, &word);
+        }
+    }
+
+    /// After a take-over, whoever was not heard of in time is away.
+    pub(super) fn tick_home(&mut self, now: Moment) {
+        let Role::Home(home) = &mut self.role else { return };
+        if home.claims_until.is_none_or(|until| now < until) {
+            return;
+        }
+        home.claims_until = None;
+        let owed: Vec<_> = self.transfer.receivers().map(|(member, _)| member.clone()).collect();
+        for member in owed.into_iter().filter(|member| self.transfer.is_owed(member)).collect::<Vec<_>>() {
+            let _ = self.tell_if_last_sink(now, member);
+        }
+    }
+}
