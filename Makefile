@@ -11,6 +11,8 @@ SHELL := bash
 LISTEN ?= 127.0.0.1:3000
 ARGS ?=
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
+# Debian puts nginx and HAProxy where people's own PATH does not look.
+export PATH := $(PATH):/usr/sbin:/sbin
 
 BIN := $(CARGO_TARGET_DIR)/release/roomdrop
 PAGE := client-demo/dist/index.html
