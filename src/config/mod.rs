@@ -15,7 +15,9 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 pub use error::{ConfigError, Fault};
-pub use sections::{Limits, Log, LogFormat, LogLevel, Memory, Rooms, Server, SocketIo, Straggler, Transfers};
+pub use sections::{
+    Limits, Log, LogFormat, LogLevel, Memory, PeerUrl, Rooms, Server, SocketIo, Straggler, Transfers,
+};
 
 /// The annotated defaults: every key, its unit, its default, and when to change it.
 pub const DEFAULTS: &str = include_str!("../../config/default.toml");

@@ -16,9 +16,26 @@ pub struct Server {
     /// Address and port to serve on; port 0 takes a free one.
     #[serde(deserialize_with = "values::address")]
     pub listen: SocketAddr,
+    /// The node's name, 1 to 32 of `A-Z a-z 0-9 -`; `None` is a random one.
+    #[serde(deserialize_with = "values::name_or_none")]
+    pub node: Option<String>,
+    /// Where other nodes reach it.
+    #[serde(deserialize_with = "values::peer_url")]
+    pub peer_url: PeerUrl,
     /// How long running transfers may go on after the signal to end. May be zero.
     #[serde(deserialize_with = "values::duration_or_zero")]
     pub drain_timeout: Duration,
+}
+
+/// Where other nodes reach this one by HTTP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PeerUrl {
+    /// At the address it listens on, if that is one.
+    Auto,
+    /// Nowhere.
+    Nowhere,
+    /// There: scheme, host and port.
+    At(String),
 }
 
 /// `[socketio]`.

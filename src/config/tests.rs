@@ -29,6 +29,7 @@ fn faults(result: Result<Config, ConfigError>) -> Vec<String> {
 fn the_defaults_are_the_documented_ones() {
     let config = Config::load(&Flags::default(), NO_ENVIRONMENT).unwrap();
     assert_eq!(config.server.listen, "127.0.0.1:3000".parse().unwrap());
+    assert_eq!((config.server.node, config.server.peer_url), (None, PeerUrl::Auto));
     assert_eq!(config.server.drain_timeout, Duration::from_secs(30));
     assert_eq!(config.socketio.ping_interval, Duration::from_secs(25));
     assert_eq!(config.socketio.ping_timeout, Duration::from_secs(20));
@@ -110,6 +111,21 @@ fn every_form_of_a_value_is_read() {
 }
 
 #[test]
+fn a_node_has_a_name_and_an_address_for_the_others() {
+    for (text, url) in [
+        ("none", PeerUrl::Nowhere),
+        ("auto", PeerUrl::Auto),
+        ("http://10.0.0.7:3000", PeerUrl::At("http://10.0.0.7:3000".into())),
+        ("http://[::1]:3000", PeerUrl::At("http://[::1]:3000".into())),
+        ("http://node-1.roomdrop", PeerUrl::At("http://node-1.roomdrop".into())),
+    ] {
+        let config =
+            from_env(&[("ROOMDROP_SERVER__NODE", "node-1"), ("ROOMDROP_SERVER__PEER_URL", text)]).unwrap();
+        assert_eq!((config.server.node.as_deref(), config.server.peer_url), (Some("node-1"), url));
+    }
+}
+
+#[test]
 fn all_faults_are_told_at_once_each_with_its_key_and_its_layer() {
     let file = "[transfers]\nwindow = \"8 MB of\"\nlanes = 4\n[rooms]\nmax_members = 0\n[redis]\nurl = \"x\"";
     let variables = [("ROOMDROP_MEMORY__BUDGET", "-1"), ("ROOMDROP_SERVER__DRAIN_TIMEOUT", "30")];
@@ -136,6 +152,23 @@ fn all_faults_are_told_at_once_each_with_its_key_and_its_layer() {
 fn a_value_that_is_none_of_its_kind_is_a_fault_of_its_key_alone() {
     for (key, values) in [
         ("server.listen", &["3000", "\":3000\"", "\"1.2.3.4\"", "\"example.com:80\"", "[]"][..]),
+        (
+            "server.node",
+            &["\"\"", "\"a.b\"", "\"a b\"", "\"é\"", "7", "\"a23456789012345678901234567890123\""],
+        ),
+        (
+            "server.peer_url",
+            &[
+                "\"\"",
+                "\"10.0.0.7:3000\"",
+                "\"http://\"",
+                "\"http://a/b\"",
+                "\"http://u@a\"",
+                "\"ftp://a\"",
+                "\"http://a b\"",
+                "7",
+            ],
+        ),
         ("server.drain_timeout", &["\"-1s\"", "5", "\"1 lightyear\"", "\"1000y\"", "true"]),
         ("socketio.ping_interval", &["\"0s\"", "\"\"", "25"]),
         ("socketio.max_payload", &["0", "\"0B\"", "-1", "1.5", "\"99999EiB\"", "{a=1}"]),
