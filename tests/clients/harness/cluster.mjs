@@ -66,6 +66,7 @@ class Cluster {
     const { nodes } = this;
     const next = () => nodes[(this.#turn += 1) % nodes.length];
     return {
+      urls: this.urls(),
       get url() {
         return next().url;
       },
