@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
 
+use crate::broker::redis::{Options, Redis, StartError};
 use crate::broker::{Broker, Memory};
 use crate::config::{self, Config, PeerUrl};
 use crate::gateway::compat::{self, LinkLayer, Links};
@@ -50,22 +51,37 @@ pub struct Server {
     drain_timeout: Duration,
 }
 
+/// Why there is no server.
+#[derive(Debug, thiserror::Error)]
+pub enum NotStarted {
+    /// The address is in use, not ours, or not allowed.
+    #[error("cannot serve there: {0}; choose another address with --listen")]
+    Listen(#[from] std::io::Error),
+    /// The Redis cannot be meant.
+    #[error("redis: {0}")]
+    Redis(#[from] StartError),
+}
+
 impl Server {
     /// Binds and serves.
     ///
     /// # Errors
-    /// Those of binding: the address is in use, not ours, or not allowed.
-    pub async fn start(config: &Config) -> std::io::Result<Self> {
+    /// See [`NotStarted`]. A Redis that cannot be reached is no error: it is waited for.
+    pub async fn start(config: &Config) -> Result<Self, NotStarted> {
         let listener = Listener::bind(config.server.listen, net::Options::default()).await?;
         let address = axum::serve::Listener::local_addr(&listener)?;
-        let broker = broker(node(&config.server, address));
+        let broker = broker(&config.redis, node(&config.server, address))?;
         Ok(Self::serve(config, listener, address, broker))
     }
 
     /// Puts the parts together.
     fn serve(config: &Config, listener: Listener, address: SocketAddr, broker: Arc<dyn Broker>) -> Self {
         let (leaving, stop) = (CancellationToken::new(), CancellationToken::new());
-        let hub = Hub::new(hub_options(config));
+        let options = hub_options(config);
+        let hub = match &config.redis.url {
+            None => Hub::new(options),
+            Some(_) => Hub::with_broker(options, broker.clone()),
+        };
         let links = Links::default();
         let (socket_io, io) = Gateway::layer(hub.clone(), links.clone(), &gateway_options(config));
         let routing = Routing::new(broker.clone(), leaving.clone(), routing_options(config));
@@ -107,6 +123,7 @@ impl Server {
         }
         self.stop.cancel();
         self.hub.close().await;
+        self.broker.close().await;
         // Closing waits for clients that may never answer.
         let end = Instant::now() + PATIENCE;
         let _ = timeout_at(end, self.io.close()).await;
@@ -141,8 +158,11 @@ fn node(server: &config::Server, address: SocketAddr) -> Node {
 }
 
 /// The way to the other nodes, if there are any.
-fn broker(me: Node) -> Arc<dyn Broker> {
-    Arc::new(Memory::new(me))
+fn broker(redis: &config::Redis, me: Node) -> Result<Arc<dyn Broker>, StartError> {
+    let Some(url) = &redis.url else { return Ok(Arc::new(Memory::new(me))) };
+    let options =
+        Options { url: url.expose().to_owned(), cluster: redis.cluster, prefix: redis.prefix.clone() };
+    Ok(Redis::start(&options, me)?)
 }
 
 fn routing_options(config: &Config) -> routing::Options {

@@ -13,7 +13,7 @@ use crate::gateway::routing::tests::{Directory, Registry};
 
 /// A node on a free port, and another one that is registered at `other`.
 async fn start(drain_timeout: Duration, other: Option<SocketAddr>) -> Server {
-    let flags = Flags { listen: Some("127.0.0.1:0".to_owned()), config: None };
+    let flags = Flags { listen: Some("127.0.0.1:0".to_owned()), config: None, redis: None };
     let mut config = Config::load(&flags, []).unwrap();
     config.server.drain_timeout = drain_timeout;
     config.server.node = Some("a".to_owned());

@@ -235,4 +235,7 @@ pub trait Broker: Send + Sync + 'static {
 
     /// Says that no further connections should be routed here. Others still reach this node's sessions.
     async fn leave(&self);
+
+    /// Says good-bye and ends: the others hear that this node is gone, and nothing is sent or heard any more.
+    async fn close(&self);
 }

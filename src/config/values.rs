@@ -10,7 +10,7 @@ use bytesize::ByteSize;
 use serde::de::{Deserialize, Deserializer, Error};
 use toml::Value;
 
-use super::PeerUrl;
+use super::{Hidden, PeerUrl};
 
 /// The word that switches a key off.
 const NONE: &str = "none";
@@ -162,6 +162,32 @@ fn list<'de, D: Deserializer<'de>, T>(
                 .ok_or_else(|| D::Error::custom(format!("{item} is not {what}; write like {like}")))
         })
         .collect()
+}
+
+/// A URL of Redis. What is wrong with it is said without showing it: it may hold a password.
+pub(super) fn hidden_url_or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Hidden>, D::Error> {
+    const SCHEMES: [&str; 6] =
+        ["redis://", "rediss://", "valkey://", "valkeys://", "redis+unix://", "unix://"];
+    let value = Value::deserialize(from)?;
+    let is_url = |url: &str| SCHEMES.iter().any(|scheme| url.trim().starts_with(scheme));
+    match value.as_str() {
+        Some(NONE) => Ok(None),
+        Some(urls) if urls.split(',').all(is_url) => Ok(Some(Hidden(urls.trim().to_owned()))),
+        _ => Err(D::Error::custom(
+            "is not a URL of Redis; write like \"redis://user:password@host:6379\" or \"none\"",
+        )),
+    }
+}
+
+pub(super) fn prefix<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let value = Value::deserialize(from)?;
+    let is_fine = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.:".contains(&byte);
+    match value.as_str() {
+        Some(prefix) if (1..=64).contains(&prefix.len()) && prefix.bytes().all(is_fine) => {
+            Ok(prefix.to_owned())
+        }
+        _ => Err(not_a(&value, "prefix", "\"roomdrop\": 1 to 64 of A-Z a-z 0-9 _ - . :")),
+    }
 }
 
 fn not_a<E: Error>(value: &impl Display, what: &str, like: &str) -> E {

@@ -134,7 +134,8 @@ impl Hub {
                 *self.0.back_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
                 self.tell_transfers(|| Command::Back);
             }
-            Delivery::Away => {}
+            // Sinks that were busy try again by themselves.
+            Delivery::Room(_) | Delivery::Away => {}
         }
     }
 

@@ -232,7 +232,7 @@ impl Redis {
 
     /// Says farewell, so that the others hear at once that this node is lost, and ends every task. Takes at
     /// most about a second.
-    pub async fn close(&self) {
+    async fn end(&self) {
         let farewell = async {
             let key = self.names.nodes();
             let mut link = self.topology.open(topology::slot(key.as_bytes())).await?;
@@ -373,6 +373,10 @@ impl Broker for Redis {
         let done = self.log(room, lifetime).seed(&self.pool, count, &state).await;
         self.poke(room);
         done
+    }
+
+    async fn close(&self) {
+        self.end().await;
     }
 
     async fn leave(&self) {

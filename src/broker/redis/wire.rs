@@ -424,7 +424,7 @@ mod tests {
             expected.extend(redis::cmd("PUBLISH").arg("channel").arg(whole).get_packed_command());
             expected.extend(redis::cmd("PING").get_packed_command());
             prop_assert_eq!(batch.len(), expected.len());
-            let mut sent = Vec::new();
+            let mut sent: Vec<u8> = Vec::new();
             while batch.has_remaining() {
                 let mut slices = [IoSlice::new(&[]); 4];
                 let count = batch.chunks_vectored(&mut slices);

@@ -92,6 +92,8 @@ impl Broker for Directory {
         Err(Away)
     }
     async fn leave(&self) {}
+
+    async fn close(&self) {}
 }
 
 /// A task that ends with the test.
