@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -66,6 +66,9 @@ test('it says which part does not start, and ends', async (t) => {
   const cluster = makeCluster(t, '127.0.0.1:0', ['ARGS=--nonsense']);
   assert.notEqual(await cluster.ended, 0);
   assert.match(cluster.said, /node-a ended before it was ready[^]*--nonsense/);
+  const [, folder] = /the logs are in (\S+)/.exec(cluster.said);
+  assert.ok(existsSync(folder), 'the logs are kept');
+  rmSync(folder, { recursive: true });
 });
 
 function makeCluster(t, listen, more = []) {
