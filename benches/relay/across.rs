@@ -26,8 +26,9 @@ const BYSTANDER: u64 = 512 * MIB;
 
 /// Two nodes of a kind and their Redis.
 struct Pair {
-    redis: Redis,
+    // Ended first, or they would complain that the other is gone.
     nodes: [Server; 2],
+    redis: Redis,
 }
 
 /// What one run came to: delivered a second, and CPU seconds for each GB delivered.
@@ -43,13 +44,13 @@ impl Pair {
         let redis = Redis::start()?;
         let node = |name| Server::roomdrop_of_many(name, redis.addr);
         let nodes = [node("bench-a")?, node("bench-b")?];
-        Ok(Self { redis, nodes })
+        Ok(Self { nodes, redis })
     }
 
     fn node() -> Outcome<Self> {
         let redis = Redis::start()?;
         let nodes = [Server::node_of_many(redis.addr)?, Server::node_of_many(redis.addr)?];
-        Ok(Self { redis, nodes })
+        Ok(Self { nodes, redis })
     }
 
     fn run(&self, delivered: u64, play: impl FnOnce([&Server; 2]) -> Outcome<Duration>) -> Outcome<Run> {
