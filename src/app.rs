@@ -8,14 +8,17 @@ use std::time::Duration;
 use axum::middleware::from_fn_with_state;
 use socketioxide::SocketIo;
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
 
-use crate::broker::Memory;
-use crate::config::{self, Config};
+use crate::broker::redis::{Options, Redis, StartError};
+use crate::broker::{Broker, Memory};
+use crate::config::{self, Config, PeerUrl};
 use crate::gateway::compat::{self, LinkLayer, Links};
+use crate::gateway::routing::{self, Routing, RoutingLayer};
 use crate::gateway::{self, Gateway};
-use crate::hub::{self, Hub, Sharing};
+use crate::hub::{self, Hub};
 use crate::net::{self, Listener};
 use crate::protocol::node::{Node, NodeId};
 use crate::protocol::transfers::ChunkSizes;
@@ -23,6 +26,11 @@ use crate::{http, relay, room, transfer};
 
 /// How long the parts may take to end once nothing is waited for any more.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// Over this time clients are told to move to other nodes, or over a quarter of the drain time-out: all at
+/// once they would storm them. As long, balancers can see that this node is not ready.
+const SPREAD: Duration = Duration::from_millis(1500);
+/// Time for a connection to another node.
+const CONNECT: Duration = Duration::from_secs(1);
 /// A lane gets this many of the smallest chunks when the node's budget is used up, so that a source may
 /// still send chunks of a quarter of its credit.
 const FLOOR_CHUNKS: u64 = 4;
@@ -30,40 +38,69 @@ const FLOOR_CHUNKS: u64 = 4;
 /// A server that accepts connections. Dropping it leaves it running; [`Server::close`] ends it.
 pub struct Server {
     address: SocketAddr,
+    broker: Arc<dyn Broker>,
     hub: Hub,
     io: SocketIo<gateway::Carrier>,
+    links: Links,
+    routing: Routing,
+    /// Cancelled: nothing new is taken, and what is here may go on.
+    leaving: CancellationToken,
+    /// Cancelled: no more connections, and each ends with what it is doing.
     stop: CancellationToken,
     serving: JoinHandle<std::io::Result<()>>,
     drain_timeout: Duration,
+}
+
+/// Why there is no server.
+#[derive(Debug, thiserror::Error)]
+pub enum NotStarted {
+    /// The address is in use, not ours, or not allowed.
+    #[error("cannot serve there: {0}; choose another address with --listen")]
+    Listen(#[from] std::io::Error),
+    /// The Redis cannot be meant.
+    #[error("redis: {0}")]
+    Redis(#[from] StartError),
 }
 
 impl Server {
     /// Binds and serves.
     ///
     /// # Errors
-    /// Those of binding: the address is in use, not ours, or not allowed.
-    pub async fn start(config: &Config) -> std::io::Result<Self> {
-        let me = Node { id: NodeId(rand::random()), name: "alone".into(), peer_url: None };
-        let hub = Hub::new(hub_options(config), Arc::new(Memory::new(me)), Sharing::Alone);
+    /// See [`NotStarted`]. A Redis that cannot be reached is no error: it is waited for.
+    pub async fn start(config: &Config) -> Result<Self, NotStarted> {
+        let listener = Listener::bind(config.server.listen, net::Options::default()).await?;
+        let address = axum::serve::Listener::local_addr(&listener)?;
+        let broker = broker(&config.redis, node(&config.server, address))?;
+        Ok(Self::serve(config, listener, address, broker))
+    }
+
+    /// Puts the parts together.
+    fn serve(config: &Config, listener: Listener, address: SocketAddr, broker: Arc<dyn Broker>) -> Self {
+        let (leaving, stop) = (CancellationToken::new(), CancellationToken::new());
+        let options = hub_options(config);
+        let hub = match &config.redis.url {
+            None => Hub::new(options),
+            Some(_) => Hub::with_broker(options, broker.clone()),
+        };
         let links = Links::default();
         let (socket_io, io) = Gateway::layer(hub.clone(), links.clone(), &gateway_options(config));
+        let routing = Routing::new(broker.clone(), leaving.clone(), routing_options(config));
         let origins = http::Origins::new(&config.socketio.origins);
         let layers = ServiceBuilder::new()
             .layer(from_fn_with_state(origins.clone(), http::check_origin))
             .layer(origins.layer())
-            .layer(LinkLayer::new(links))
+            .layer(RoutingLayer::new(routing.clone()))
+            .layer(LinkLayer::new(links.clone()))
             .layer(compat::layer())
             .layer(socket_io);
-        let router = http::routes(hub.clone()).layer(layers);
-        let listener = Listener::bind(config.server.listen, net::Options::default()).await?;
-        let address = axum::serve::Listener::local_addr(&listener)?;
-        let stop = CancellationToken::new();
+        let health = http::Health::new(broker.clone(), leaving.clone());
+        let router = http::routes(hub.clone(), health).layer(layers);
         let service = router.into_make_service_with_connect_info::<net::Peer>();
         let stopped = stop.clone().cancelled_owned();
         let serving = axum::serve(listener, service).with_graceful_shutdown(stopped);
         let serving = tokio::spawn(serving.into_future());
         let drain_timeout = config.server.drain_timeout;
-        Ok(Self { address, hub, io, stop, serving, drain_timeout })
+        Self { address, broker, hub, io, links, routing, leaving, stop, serving, drain_timeout }
     }
 
     /// Where it listens.
@@ -71,27 +108,67 @@ impl Server {
         self.address
     }
 
-    /// Takes no new connections, lets bytes that flow go on for at most the drain time-out, or until `hurry`,
-    /// and ends everything.
-    pub async fn close(self, hurry: impl Future<Output = ()>) {
-        self.stop.cancel();
-        let drained = tokio::time::timeout(self.drain_timeout, self.hub.at_rest());
+    /// Takes nothing new, lets what is under way go on, and ends everything within the drain time-out, or soon
+    /// after `hurry`. Beside other nodes, clients move to them at once; alone, they may finish here.
+    pub async fn close(mut self, hurry: impl Future<Output = ()>) {
+        let until = Instant::now() + self.drain_timeout - PATIENCE.min(self.drain_timeout / 2);
+        self.leaving.cancel();
         tokio::select! {
-            drained = drained => {
-                if drained.is_err() {
-                    tracing::warn!(drain_timeout_s = self.drain_timeout.as_secs(), "transfers were cut off: the drain time-out is over");
-                }
+            biased;
+            () = self.drain() => {}
+            () = sleep_until(until) => {
+                tracing::warn!(drain_timeout_s = self.drain_timeout.as_secs(), "transfers were cut off: the drain time-out is over");
             }
             () = hurry => {}
         }
+        self.stop.cancel();
         self.hub.close().await;
+        self.broker.close().await;
         // Closing waits for clients that may never answer.
-        let _ = tokio::time::timeout(PATIENCE, self.io.close()).await;
-        let serving = self.serving.abort_handle();
-        if tokio::time::timeout(PATIENCE, self.serving).await.is_err() {
-            serving.abort();
+        let end = Instant::now() + PATIENCE;
+        let _ = timeout_at(end, self.io.close()).await;
+        self.routing.close().await;
+        if timeout_at(end, &mut self.serving).await.is_err() {
+            self.serving.abort();
         }
     }
+
+    /// Waits until nothing is lost by ending.
+    async fn drain(&self) {
+        self.broker.leave().await;
+        if !self.routing.has_company() {
+            return self.hub.at_rest().await;
+        }
+        let spread = SPREAD.min(self.drain_timeout / 4);
+        tokio::join!(gateway::move_clients(&self.io, &self.links, spread), sleep(spread));
+        self.routing.at_rest().await;
+    }
+}
+
+/// This run of this node, listening on `address`.
+fn node(server: &config::Server, address: SocketAddr) -> Node {
+    let id = NodeId(rand::random());
+    let name = server.node.clone().unwrap_or_else(|| format!("{:08x}", rand::random::<u32>()));
+    let peer_url = match &server.peer_url {
+        PeerUrl::Auto => (!address.ip().is_unspecified()).then(|| format!("http://{address}")),
+        PeerUrl::Nowhere => None,
+        PeerUrl::At(url) => Some(url.clone()),
+    };
+    Node { id, name, peer_url }
+}
+
+/// The way to the other nodes, if there are any.
+fn broker(redis: &config::Redis, me: Node) -> Result<Arc<dyn Broker>, StartError> {
+    let Some(url) = &redis.url else { return Ok(Arc::new(Memory::new(me))) };
+    let options =
+        Options { url: url.expose().to_owned(), cluster: redis.cluster, prefix: redis.prefix.clone() };
+    Ok(Redis::start(&options, me)?)
+}
+
+fn routing_options(config: &Config) -> routing::Options {
+    let config::SocketIo { ping_interval, ping_timeout, .. } = config.socketio;
+    let answer = ping_interval + ping_timeout + CONNECT;
+    routing::Options { connect: CONNECT, answer, spread: SPREAD }
 }
 
 fn gateway_options(config: &Config) -> gateway::Options {
@@ -131,3 +208,6 @@ fn hub_options(config: &Config) -> hub::Options {
         downloads_per_token: limits.downloads_per_token,
     }
 }
+
+#[cfg(test)]
+mod tests;

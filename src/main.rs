@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use roomdrop::app::Server;
+use roomdrop::app::{NotStarted, Server};
 use roomdrop::config::{Config, Flags};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -20,16 +20,17 @@ fn main() -> ExitCode {
     if let Err(error) = roomdrop::log::start(&config.log) {
         return fail(2, &format_args!("log.file: {error}; name a file that can be written, or leave it out"));
     }
-    match tokio::runtime::Runtime::new().and_then(|runtime| runtime.block_on(serve(&config))) {
+    let served = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime.block_on(serve(&config)),
+        Err(error) => return fail(1, &error),
+    };
+    match served {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let listen = config.server.listen;
-            fail(1, &format_args!("cannot serve on {listen}: {error}; choose another with --listen"))
-        }
+        Err(error) => fail(1, &error),
     }
 }
 
-async fn serve(config: &Config) -> std::io::Result<()> {
+async fn serve(config: &Config) -> Result<(), NotStarted> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let server = Server::start(config).await?;

@@ -113,4 +113,6 @@ impl Broker for Memory {
     }
 
     async fn leave(&self) {}
+
+    async fn close(&self) {}
 }

@@ -1,5 +1,5 @@
 //! The port between nodes: who else is there, frames from one to another, records that all can read, and one
-//! log per room that all read in the same order. [`Memory`] serves a node that is alone.
+//! log per room that all read in the same order. [`Memory`] serves a node that is alone, [`Redis`] many.
 //!
 //! It promises what can be kept over a service that may go away at any moment and forget everything:
 //!
@@ -13,6 +13,7 @@
 //! * **Nobody waits for ever.** What the service does not answer within its time-out is [`Away`].
 
 mod memory;
+pub mod redis;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 
 pub use self::memory::Memory;
+pub use self::redis::Redis;
 use crate::protocol::node::{Frame, Node, NodeId};
 use crate::protocol::{RoomId, TransferId};
 
@@ -132,6 +134,8 @@ pub enum Delivery {
     /// This node's inbox was broken and is whole again, or it is new: of what was sent to it before, any may
     /// be lost.
     Hello(NodeId),
+    /// There is room again for chunks to a node, after [`Full`].
+    Room(NodeId),
     /// A node has shown no sign of life for its time: it is gone, and its links with it.
     NodeLost(NodeId),
     /// The service cannot be reached.
@@ -159,8 +163,9 @@ pub trait Broker: Send + Sync + 'static {
     /// Sends a frame to a node. Frames of one transfer to one node keep their order among themselves.
     ///
     /// # Errors
-    /// [`Full`] for a chunk while too many bytes are on their way to that node. Other frames are taken always;
-    /// those that find no room in the queue are lost, and said to be [`Delivery::Undelivered`].
+    /// [`Full`] for a chunk while too many bytes are on their way to that node, or none can be; when there is
+    /// room again, [`Delivery::Room`] says so once. Other frames are taken always; those that find no room in
+    /// the queue are lost, and said to be [`Delivery::Undelivered`].
     fn post(&self, to: NodeId, frame: Frame) -> Result<(), Full>;
 
     /// Sends a frame, not a chunk, to every other node.
@@ -230,4 +235,7 @@ pub trait Broker: Send + Sync + 'static {
 
     /// Says that no further connections should be routed here. Others still reach this node's sessions.
     async fn leave(&self);
+
+    /// Says good-bye and ends: the others hear that this node is gone, and nothing is sent or heard any more.
+    async fn close(&self);
 }

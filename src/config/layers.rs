@@ -34,14 +34,7 @@ pub(super) fn merge(
         from_file(path, &mut settings, &mut faults);
     }
     from_environment(environment, &defaults, &mut settings, &mut faults);
-    if let Some(listen) = &flags.listen {
-        settings.push(Setting {
-            section: "server".to_owned(),
-            key: "listen".to_owned(),
-            value: Value::String(listen.clone()),
-            origin: "--listen".to_owned(),
-        });
-    }
+    from_flags(flags, &mut settings);
 
     let mut merged = defaults.clone();
     for setting in settings {
@@ -115,6 +108,18 @@ fn from_environment(
         let default = defaults.get(section).and_then(|section| section.get(key));
         let value = typed_like(default, text);
         settings.push(Setting { section: section.to_owned(), key: key.to_owned(), value, origin: name });
+    }
+}
+
+fn from_flags(flags: &Flags, settings: &mut Vec<Setting>) {
+    let given = [("server", "listen", "--listen", &flags.listen), ("redis", "url", "--redis", &flags.redis)];
+    for (section, key, flag, value) in given {
+        settings.extend(value.iter().map(|value| Setting {
+            section: section.to_owned(),
+            key: key.to_owned(),
+            value: Value::String(value.clone()),
+            origin: flag.to_owned(),
+        }));
     }
 }
 

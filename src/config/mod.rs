@@ -15,7 +15,10 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 pub use error::{ConfigError, Fault};
-pub use sections::{Limits, Log, LogFormat, LogLevel, Memory, Rooms, Server, SocketIo, Straggler, Transfers};
+pub use sections::{
+    Hidden, Limits, Log, LogFormat, LogLevel, Memory, PeerUrl, Redis, Rooms, Server, SocketIo, Straggler,
+    Transfers,
+};
 
 /// The annotated defaults: every key, its unit, its default, and when to change it.
 pub const DEFAULTS: &str = include_str!("../../config/default.toml");
@@ -34,6 +37,8 @@ pub struct Config {
     pub transfers: Transfers,
     /// All transfers together.
     pub memory: Memory,
+    /// What joins many nodes.
+    pub redis: Redis,
     /// Bounds against abuse.
     pub limits: Limits,
     /// What is written about the running server, and where.
@@ -52,6 +57,9 @@ pub struct Flags {
     /// Address and port to serve on, like 0.0.0.0:3000
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub listen: Option<String>,
+    /// Redis that joins this node with others, like redis://localhost
+    #[arg(long, value_name = "URL")]
+    pub redis: Option<String>,
     /// Configuration file (TOML); needs only what differs from the defaults
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,

@@ -1,6 +1,7 @@
 //! The sections of the configuration as plain values. What a key means, its default and when to change
 //! it stands in `config/default.toml`, once; here stand the types and units the rest of the program gets.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,9 +17,26 @@ pub struct Server {
     /// Address and port to serve on; port 0 takes a free one.
     #[serde(deserialize_with = "values::address")]
     pub listen: SocketAddr,
+    /// The node's name, 1 to 32 of `A-Z a-z 0-9 -`; `None` is a random one.
+    #[serde(deserialize_with = "values::name_or_none")]
+    pub node: Option<String>,
+    /// Where other nodes reach it.
+    #[serde(deserialize_with = "values::peer_url")]
+    pub peer_url: PeerUrl,
     /// How long running transfers may go on after the signal to end. May be zero.
     #[serde(deserialize_with = "values::duration_or_zero")]
     pub drain_timeout: Duration,
+}
+
+/// Where other nodes reach this one by HTTP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PeerUrl {
+    /// At the address it listens on, if that is one.
+    Auto,
+    /// Nowhere.
+    Nowhere,
+    /// There: scheme, host and port.
+    At(String),
 }
 
 /// `[socketio]`.
@@ -103,6 +121,37 @@ pub struct Memory {
     /// Bytes all transfers together may hold; at least one window.
     #[serde(deserialize_with = "values::size")]
     pub budget: u64,
+}
+
+/// `[redis]`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Redis {
+    /// Where it is; `None` is a node that is alone. Of a cluster some of its nodes, with commas between.
+    #[serde(deserialize_with = "values::hidden_url_or_none")]
+    pub url: Option<Hidden>,
+    /// Whether it is a cluster.
+    pub cluster: bool,
+    /// What keys and channels begin with.
+    #[serde(deserialize_with = "values::prefix")]
+    pub prefix: String,
+}
+
+/// A text that may hold a password: `Debug` does not show it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Hidden(pub(super) String);
+
+impl Hidden {
+    /// The text, to be used and never to be shown.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hidden(…)")
+    }
 }
 
 /// `[limits]`.

@@ -17,7 +17,7 @@ fn load(file: Option<&str>, variables: &[(&str, &str)], listen: Option<&str>) ->
         std::fs::write(&path, text).unwrap();
         path
     });
-    let flags = Flags { listen: listen.map(Into::into), config };
+    let flags = Flags { listen: listen.map(Into::into), config, ..Flags::default() };
     Config::load(&flags, variables.iter().map(|(name, value)| (name.into(), value.into())))
 }
 
@@ -29,6 +29,7 @@ fn faults(result: Result<Config, ConfigError>) -> Vec<String> {
 fn the_defaults_are_the_documented_ones() {
     let config = Config::load(&Flags::default(), NO_ENVIRONMENT).unwrap();
     assert_eq!(config.server.listen, "127.0.0.1:3000".parse().unwrap());
+    assert_eq!((config.server.node, config.server.peer_url), (None, PeerUrl::Auto));
     assert_eq!(config.server.drain_timeout, Duration::from_secs(30));
     assert_eq!(config.socketio.ping_interval, Duration::from_secs(25));
     assert_eq!(config.socketio.ping_timeout, Duration::from_secs(20));
@@ -45,6 +46,10 @@ fn the_defaults_are_the_documented_ones() {
     assert_eq!(config.transfers.straggler, Straggler::Split);
     assert_eq!(config.transfers.max_size, None);
     assert_eq!(config.memory.budget, 512 << 20);
+    assert_eq!(
+        (config.redis.url, config.redis.cluster, config.redis.prefix.as_str()),
+        (None, false, "roomdrop")
+    );
     assert_eq!((config.limits.rooms, config.limits.transfers), (100_000, 200_000));
     assert_eq!((config.limits.drops_per_room, config.limits.files_per_drop), (1000, 10_000));
     assert_eq!((config.limits.message_bytes, config.limits.downloads_per_token), (16 << 10, 8));
@@ -110,14 +115,29 @@ fn every_form_of_a_value_is_read() {
 }
 
 #[test]
+fn a_node_has_a_name_and_an_address_for_the_others() {
+    for (text, url) in [
+        ("none", PeerUrl::Nowhere),
+        ("auto", PeerUrl::Auto),
+        ("http://10.0.0.7:3000", PeerUrl::At("http://10.0.0.7:3000".into())),
+        ("http://[::1]:3000", PeerUrl::At("http://[::1]:3000".into())),
+        ("http://node-1.roomdrop", PeerUrl::At("http://node-1.roomdrop".into())),
+    ] {
+        let config =
+            from_env(&[("ROOMDROP_SERVER__NODE", "node-1"), ("ROOMDROP_SERVER__PEER_URL", text)]).unwrap();
+        assert_eq!((config.server.node.as_deref(), config.server.peer_url), (Some("node-1"), url));
+    }
+}
+
+#[test]
 fn all_faults_are_told_at_once_each_with_its_key_and_its_layer() {
-    let file = "[transfers]\nwindow = \"8 MB of\"\nlanes = 4\n[rooms]\nmax_members = 0\n[redis]\nurl = \"x\"";
+    let file = "[transfers]\nwindow = \"8 MB of\"\nlanes = 4\n[rooms]\nmax_members = 0\n[cloud]\nurl = \"x\"";
     let variables = [("ROOMDROP_MEMORY__BUDGET", "-1"), ("ROOMDROP_SERVER__DRAIN_TIMEOUT", "30")];
     let mut said = faults(load(Some(file), &variables, Some("localhost")));
     said.sort();
     let starts = [
+        "cloud.url: there is no section [cloud]; there are ",
         r#"memory.budget: "-1" is not a size; write like "8MiB" (from ROOMDROP_MEMORY__BUDGET)"#,
-        "redis.url: there is no section [redis]; there are ",
         "rooms.max_members: must be at least 1 (from ",
         r#"server.drain_timeout: "30" is not a time; write like "10s" (from ROOMDROP_SERVER__DRAIN_TIMEOUT)"#,
         r#"server.listen: "localhost" is not a numeric address with a port; write like "127.0.0.1:3000" (from --listen)"#,
@@ -136,6 +156,23 @@ fn all_faults_are_told_at_once_each_with_its_key_and_its_layer() {
 fn a_value_that_is_none_of_its_kind_is_a_fault_of_its_key_alone() {
     for (key, values) in [
         ("server.listen", &["3000", "\":3000\"", "\"1.2.3.4\"", "\"example.com:80\"", "[]"][..]),
+        (
+            "server.node",
+            &["\"\"", "\"a.b\"", "\"a b\"", "\"é\"", "7", "\"a23456789012345678901234567890123\""],
+        ),
+        (
+            "server.peer_url",
+            &[
+                "\"\"",
+                "\"10.0.0.7:3000\"",
+                "\"http://\"",
+                "\"http://a/b\"",
+                "\"http://u@a\"",
+                "\"ftp://a\"",
+                "\"http://a b\"",
+                "7",
+            ],
+        ),
         ("server.drain_timeout", &["\"-1s\"", "5", "\"1 lightyear\"", "\"1000y\"", "true"]),
         ("socketio.ping_interval", &["\"0s\"", "\"\"", "25"]),
         ("socketio.max_payload", &["0", "\"0B\"", "-1", "1.5", "\"99999EiB\"", "{a=1}"]),
@@ -197,7 +234,8 @@ fn a_rule_about_a_value_that_nobody_could_read_keeps_silent() {
 
 #[test]
 fn a_file_that_cannot_be_used_is_named() {
-    let missing = Flags { config: Some("/nowhere/roomdrop.toml".into()), listen: Some("x".into()) };
+    let missing =
+        Flags { config: Some("/nowhere/roomdrop.toml".into()), listen: Some("x".into()), ..Flags::default() };
     let said = faults(Config::load(&missing, NO_ENVIRONMENT));
     assert!(said[0].starts_with("/nowhere/roomdrop.toml: cannot be read"), "{said:?}");
     assert!(said[1].starts_with("server.listen"), "the other layers are still read: {said:?}");
@@ -231,5 +269,21 @@ fn the_flags_are_the_documented_ones() {
     use clap::Parser;
     let flags = Flags::try_parse_from(["roomdrop", "--listen", "0.0.0.0:80", "--config", "a.toml"]).unwrap();
     assert_eq!((flags.listen.as_deref(), flags.config), (Some("0.0.0.0:80"), Some("a.toml".into())));
-    assert!(Flags::try_parse_from(["roomdrop", "--redis", "x"]).is_err());
+    let flags = Flags::try_parse_from(["roomdrop", "--redis", "redis://localhost"]).unwrap();
+    assert_eq!(flags.redis.as_deref(), Some("redis://localhost"));
+    assert!(Flags::try_parse_from(["roomdrop", "--port", "x"]).is_err());
+}
+
+#[test]
+fn a_password_in_the_url_of_redis_is_never_shown() {
+    let config = from_env(&[("ROOMDROP_REDIS__URL", "rediss://me:s3cret@h:1, redis://h:2")]).unwrap();
+    assert_eq!(config.redis.url.as_ref().unwrap().expose(), "rediss://me:s3cret@h:1, redis://h:2");
+    assert!(!format!("{config:?}").contains("s3cret"));
+    let said =
+        faults(from_env(&[("ROOMDROP_REDIS__URL", "http://me:s3cret@h"), ("ROOMDROP_REDIS__PREFIX", "{a}")]));
+    assert_eq!(said.len(), 2);
+    assert!(said.iter().all(|said| !said.contains("s3cret")), "{said:?}");
+    let flags = Flags { redis: Some("redis://here".to_owned()), ..Flags::default() };
+    let config = Config::load(&flags, [("ROOMDROP_REDIS__URL".into(), "redis://there".into())]).unwrap();
+    assert_eq!(config.redis.url.unwrap().expose(), "redis://here");
 }

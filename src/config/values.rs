@@ -10,8 +10,14 @@ use bytesize::ByteSize;
 use serde::de::{Deserialize, Deserializer, Error};
 use toml::Value;
 
+use super::{Hidden, PeerUrl};
+
 /// The word that switches a key off.
 const NONE: &str = "none";
+/// The word for what the server finds out by itself.
+const AUTO: &str = "auto";
+/// Characters of a node's name, at most.
+const MAX_NAME: usize = 32;
 /// No offset on the wire passes what a JSON number carries exactly, so no size does.
 const MAX_SIZE: u64 = (1 << 53) - 1;
 /// Ten years: beyond any use, and far from where the clock's arithmetic ends.
@@ -108,6 +114,38 @@ pub(super) fn path_or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Option<
     }
 }
 
+pub(super) fn name_or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let value = Value::deserialize(from)?;
+    let is_name = |name: &str| {
+        (1..=MAX_NAME).contains(&name.len())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    match value.as_str() {
+        Some(NONE) => Ok(None),
+        Some(name) if is_name(name) => Ok(Some(name.to_owned())),
+        _ => Err(not_a(&value, "name of 1 to 32 of A-Z a-z 0-9 -", "\"node-1\" or \"none\"")),
+    }
+}
+
+pub(super) fn peer_url<'de, D: Deserializer<'de>>(from: D) -> Result<PeerUrl, D::Error> {
+    let value = Value::deserialize(from)?;
+    match value.as_str().map(str::trim) {
+        Some(AUTO) => Ok(PeerUrl::Auto),
+        Some(NONE) => Ok(PeerUrl::Nowhere),
+        Some(url)
+            if url.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http://"))
+                && is_origin(url) =>
+        {
+            Ok(PeerUrl::At(url.to_owned()))
+        }
+        _ => Err(not_a(
+            &value,
+            "URL of scheme, host and port",
+            "\"http://10.0.0.7:3000\", \"auto\" or \"none\"",
+        )),
+    }
+}
+
 fn list<'de, D: Deserializer<'de>, T>(
     from: D,
     what: &str,
@@ -124,6 +162,32 @@ fn list<'de, D: Deserializer<'de>, T>(
                 .ok_or_else(|| D::Error::custom(format!("{item} is not {what}; write like {like}")))
         })
         .collect()
+}
+
+/// A URL of Redis. What is wrong with it is said without showing it: it may hold a password.
+pub(super) fn hidden_url_or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Hidden>, D::Error> {
+    const SCHEMES: [&str; 6] =
+        ["redis://", "rediss://", "valkey://", "valkeys://", "redis+unix://", "unix://"];
+    let value = Value::deserialize(from)?;
+    let is_url = |url: &str| SCHEMES.iter().any(|scheme| url.trim().starts_with(scheme));
+    match value.as_str() {
+        Some(NONE) => Ok(None),
+        Some(urls) if urls.split(',').all(is_url) => Ok(Some(Hidden(urls.trim().to_owned()))),
+        _ => Err(D::Error::custom(
+            "is not a URL of Redis; write like \"redis://user:password@host:6379\" or \"none\"",
+        )),
+    }
+}
+
+pub(super) fn prefix<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let value = Value::deserialize(from)?;
+    let is_fine = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.:".contains(&byte);
+    match value.as_str() {
+        Some(prefix) if (1..=64).contains(&prefix.len()) && prefix.bytes().all(is_fine) => {
+            Ok(prefix.to_owned())
+        }
+        _ => Err(not_a(&value, "prefix", "\"roomdrop\": 1 to 64 of A-Z a-z 0-9 _ - . :")),
+    }
 }
 
 fn not_a<E: Error>(value: &impl Display, what: &str, like: &str) -> E {

@@ -29,6 +29,7 @@ use tower::{BoxError, Layer, Service};
 
 pub mod links;
 
+pub(super) use links::unknown_session;
 pub use links::{LinkLayer, Links};
 
 /// The layer that re-frames Engine.IO 3 payloads. Put it in front of `SocketIoLayer`:
@@ -45,7 +46,7 @@ pub struct Eio3Layer(());
 #[derive(Clone, Debug)]
 pub struct Eio3<S>(S);
 
-type ResponseFuture = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
+pub(super) type ResponseFuture = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
 
 impl<S> Layer<S> for Eio3Layer {
     type Service = Eio3<S>;
@@ -90,14 +91,14 @@ where
 /// What an Engine.IO request says in its query. Read as the service below reads it: the first of each
 /// name counts, and nothing is percent-decoded.
 #[derive(Clone, Copy, Debug, Default)]
-struct Words<'a> {
-    version: Option<&'a str>,
-    transport: Option<&'a str>,
-    sid: Option<&'a str>,
+pub(super) struct Words<'a> {
+    pub(super) version: Option<&'a str>,
+    pub(super) transport: Option<&'a str>,
+    pub(super) sid: Option<&'a str>,
 }
 
 impl<'a> Words<'a> {
-    fn of(uri: &'a Uri) -> Self {
+    pub(super) fn of(uri: &'a Uri) -> Self {
         let first = |name: &str| {
             let mut pairs = uri.query().unwrap_or_default().split('&');
             pairs.find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
@@ -176,7 +177,7 @@ fn split_utf16(text: &str, units: usize) -> Option<(&str, &str)> {
 }
 
 #[cfg(test)]
-mod served;
+pub(crate) mod served;
 
 #[cfg(test)]
 mod tests {

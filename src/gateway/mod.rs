@@ -7,9 +7,12 @@ mod carrier;
 pub mod compat;
 mod events;
 mod gate;
+mod leave;
+mod opening;
 mod peer;
 mod ports;
 mod rooms;
+pub mod routing;
 mod transfers;
 
 use std::convert::Infallible;
@@ -25,6 +28,7 @@ use socketioxide::{ParserConfig, SocketIo};
 pub use self::carrier::Carrier;
 use self::carrier::{Chunks, SocketRef};
 use self::compat::Links;
+pub use self::leave::move_clients;
 use self::peer::Peer;
 use crate::hub::Hub;
 

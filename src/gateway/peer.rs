@@ -13,6 +13,7 @@ use socketioxide::{SendError, SocketError};
 
 use super::compat::Links;
 use super::gate::Gate;
+use super::opening::Openings;
 use crate::hub::{Full, Outcome, TransferHandle};
 use crate::protocol::rooms::event::PROBLEM;
 use crate::protocol::transfers::Chunk;
@@ -39,6 +40,7 @@ pub(super) struct Peer {
     /// Bytes of chunks taken in and not yet looked at.
     pub(super) inbox: AtomicU64,
     pub(super) gate: Gate,
+    pub(super) openings: Openings,
     rooms: Mutex<HashSet<RoomId>>,
     transfers: Mutex<HashMap<TransferId, TransferHandle>>,
 }
@@ -54,6 +56,7 @@ impl Peer {
             most_bytes,
             inbox: AtomicU64::new(0),
             gate: Gate::default(),
+            openings: Openings::default(),
             rooms: Mutex::default(),
             transfers: Mutex::default(),
         })
@@ -130,11 +133,14 @@ impl Wire {
         match sent {
             Ok(()) | Err(SendError::Socket(SocketError::Closed)) => {}
             Err(SendError::Socket(SocketError::InternalChannelFull)) => {
-                tracing::info!(peer.id = self.peer.id.0, "link cut: the peer does not read what it is told");
+                tracing::info!(
+                    peer.id = self.peer.id.number,
+                    "link cut: the peer does not read what it is told"
+                );
                 self.cut();
             }
             Err(error @ SendError::Serialize(_)) => {
-                tracing::error!(%error, peer.id = self.peer.id.0, "an event could not be written");
+                tracing::error!(%error, peer.id = self.peer.id.number, "an event could not be written");
                 self.cut();
             }
         }

@@ -5,6 +5,7 @@
 use std::future::ready;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use bytes::Bytes;
 use socketioxide::socket::DisconnectReason;
@@ -25,6 +26,9 @@ use crate::protocol::{Code, ErrorCode, Secret, TransferId};
 /// Bytes of chunks that one link may have waiting to be looked at; more are refused with `overloaded`.
 /// A source that keeps to its credit comes near it only when the machine is starved.
 const INBOX: u64 = 64 << 20;
+
+/// How long a link waits for a token to be looked up, while records cannot be reached.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A socket is about to enter the namespace.
 pub(super) fn prepare(gateway: &Gateway, socket: &SocketRef, peer: Arc<Peer>) {
@@ -70,12 +74,36 @@ impl Transfers {
     }
 
     fn open_one_source(&self, token: Secret, wire: &Wire, answer: Answer<SourceOpened>) {
-        let Some((id, transfer)) = self.gateway.hub.transfer_of_token(&token) else {
-            return answer.refuse(ErrorCode::TransferNotFound);
-        };
-        let port = SourceBox(Box::new(SourceWire::new(wire.clone(), id.clone())));
-        let answer = self.party(wire, id, transfer.clone(), answer);
-        transfer.send(TransferCommand::OpenSource { peer: self.peer.id, token, port, answer });
+        let (shown, wire) = (token.clone(), wire.clone());
+        self.find(token, answer, move |this, (id, transfer), answer| {
+            let port = SourceBox(Box::new(SourceWire::new(wire.clone(), id.clone())));
+            let answer = this.party(&wire, id, transfer.clone(), answer);
+            let peer = this.peer.id;
+            transfer.send(TransferCommand::OpenSource { peer, token: shown, port, answer });
+        });
+    }
+
+    /// Goes on with the transfer that gave out a token: at once where it is here, else when its record was
+    /// read.
+    fn find<T: Send + 'static>(
+        &self,
+        token: Secret,
+        answer: Answer<T>,
+        go_on: impl FnOnce(&Self, (TransferId, TransferHandle), Answer<T>) + Send + 'static,
+    ) {
+        let hub = &self.gateway.hub;
+        if let Some(found) = hub.transfer_of_token(&token) {
+            return go_on(self, found, answer);
+        }
+        self.peer.openings.begin();
+        let this = self.clone();
+        hub.spawn(async move {
+            match this.gateway.hub.find_transfer(&token, PATIENCE).await {
+                Ok(found) => go_on(&this, found, answer),
+                Err(error) => answer.refuse(error),
+            }
+            this.peer.openings.end();
+        });
     }
 
     fn open_sink(&self, open: SinkOpen, wire: &Wire, back: Back) {
@@ -95,25 +123,24 @@ impl Transfers {
         wire: &Wire,
         answer: Answer<SinkOpened>,
     ) {
-        let Some((id, transfer)) = self.gateway.hub.transfer_of_token(&token) else {
-            return answer.refuse(ErrorCode::TransferNotFound);
-        };
-        let peer = self.peer.id;
-        let port = SinkBox(Box::new(SinkWire::new(wire.clone(), id.clone())));
-        let answer = self.party(wire, id, transfer.clone(), answer);
-        let holder = Holder::Token(token);
-        transfer.send(TransferCommand::OpenSink { peer, holder, kind: SinkKind::Link, port, answer });
-        if let Some((lane, from, limit)) = first {
-            let wire = wire.clone();
-            let answer = Answer::new(move |outcome: Outcome<()>| match outcome {
-                // A sink that could not open has been told so already.
-                Err(refusal) if refusal.code == ErrorCode::BadRequest => {
-                    wire.problem(event::SINK_OPEN, &refusal);
-                }
-                _ => {}
-            });
-            transfer.send(TransferCommand::Pull { peer, lane, from, limit, answer });
-        }
+        let (shown, wire) = (token.clone(), wire.clone());
+        self.find(token, answer, move |this, (id, transfer), answer| {
+            let peer = this.peer.id;
+            let port = SinkBox(Box::new(SinkWire::new(wire.clone(), id.clone())));
+            let answer = this.party(&wire, id, transfer.clone(), answer);
+            let holder = Holder::Token(shown);
+            transfer.send(TransferCommand::OpenSink { peer, holder, kind: SinkKind::Link, port, answer });
+            if let Some((lane, from, limit)) = first {
+                let answer = Answer::new(move |outcome: Outcome<()>| match outcome {
+                    // A sink that could not open has been told so already.
+                    Err(refusal) if refusal.code == ErrorCode::BadRequest => {
+                        wire.problem(event::SINK_OPEN, &refusal);
+                    }
+                    _ => {}
+                });
+                transfer.send(TransferCommand::Pull { peer, lane, from, limit, answer });
+            }
+        });
     }
 
     /// Remembers the link as a party to the transfer, and has it in the transfer's Socket.IO room once it
@@ -151,7 +178,7 @@ impl Transfers {
             taken.map(|received| ChunkTaken { received })
         });
         let peer = self.peer.id;
-        self.tell(&transfer, answer, |answer| TransferCommand::Chunk {
+        self.tell(&transfer, answer, move |answer| TransferCommand::Chunk {
             peer,
             lane,
             offset,
@@ -164,30 +191,45 @@ impl Transfers {
     fn pull(&self, pull: Pull, _: &Wire, back: Back) {
         let Pull { transfer, lane, from, limit } = pull;
         let peer = self.peer.id;
-        let command = |answer| TransferCommand::Pull { peer, lane, from, limit, answer };
+        let command = move |answer| TransferCommand::Pull { peer, lane, from, limit, answer };
         self.tell(&transfer, back.empty(), command);
     }
 
     fn end_source(&self, end: SourceEnd, _: &Wire, back: Back) {
         let SourceEnd { transfer, size, digest } = end;
         let peer = self.peer.id;
-        let command = |answer| TransferCommand::SourceEnd { peer, size, digest, answer };
+        let command = move |answer| TransferCommand::SourceEnd { peer, size, digest, answer };
         self.tell(&transfer, back.empty(), command);
     }
 
     fn fail_source(&self, fail: SourceFail, _: &Wire, back: Back) {
         let peer = self.peer.id;
-        self.tell(&fail.transfer, back.empty(), |answer| TransferCommand::SourceFail { peer, answer });
+        self.tell(&fail.transfer, back.empty(), move |answer| TransferCommand::SourceFail { peer, answer });
     }
 
     fn finish_sink(&self, done: SinkDone, _: &Wire, back: Back) {
         let SinkDone { transfer, digest } = done;
         let peer = self.peer.id;
-        self.tell(&transfer, back.empty(), |answer| TransferCommand::SinkDone { peer, digest, answer });
+        self.tell(&transfer, back.empty(), move |answer| TransferCommand::SinkDone { peer, digest, answer });
     }
 
-    /// Hands a command to a transfer that this link opened.
-    fn tell<T>(
+    /// Hands a command to a transfer that this link opened, or is about to.
+    fn tell<T: Send + 'static>(
+        &self,
+        id: &TransferId,
+        answer: Answer<T>,
+        command: impl FnOnce(Answer<T>) -> TransferCommand + Send + 'static,
+    ) {
+        if self.peer.transfers().contains_key(id) {
+            return self.tell_open(id, answer, command);
+        }
+        let (this, id) = (self.clone(), id.clone());
+        if let Err(now) = self.peer.openings.wait(move || this.tell_open(&id, answer, command)) {
+            now();
+        }
+    }
+
+    fn tell_open<T>(
         &self,
         id: &TransferId,
         answer: Answer<T>,

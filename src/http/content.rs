@@ -1,6 +1,8 @@
 //! `GET` and `HEAD /transfers/{id}/content`: a transfer's bytes, live from its source, whole or by range.
 //! It decides the headers; what may be had, and by whom, the transfer decides.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::http::header::{
@@ -25,6 +27,9 @@ use crate::protocol::{ErrorCode, Secret, TransferId, TransferState};
 const SANDBOX: HeaderValue =
     HeaderValue::from_static("sandbox; default-src 'none'; style-src 'unsafe-inline'");
 
+/// How long a download waits for a token to be looked up, while records cannot be reached.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Wanted {
     token: Option<String>,
@@ -40,9 +45,18 @@ pub(super) async fn serve(
     headers: HeaderMap,
 ) -> Result<Response, Refused> {
     let Query(wanted) = query.map_err(|_| ErrorCode::BadRequest)?;
-    let transfer =
-        TransferId::new(&id).and_then(|id| hub.transfer(&id)).ok_or(ErrorCode::TransferNotFound)?;
-    let token = wanted.token.as_deref().and_then(Secret::new).ok_or(ErrorCode::NotAllowed)?;
+    let id = TransferId::new(&id).ok_or(ErrorCode::TransferNotFound)?;
+    let here = hub.transfer(&id);
+    let token = wanted.token.as_deref().and_then(Secret::new);
+    let (transfer, token) = match (here, token) {
+        (Some(transfer), Some(token)) => (transfer, token),
+        (Some(_), None) => return Err(ErrorCode::NotAllowed.into()),
+        (None, None) => return Err(ErrorCode::TransferNotFound.into()),
+        (None, Some(token)) => match hub.find_transfer(&token, PATIENCE).await? {
+            (found, transfer) if found == id => (transfer, token),
+            _ => return Err(ErrorCode::TransferNotFound.into()),
+        },
+    };
     let shown = token.clone();
     let file = ask(|answer| transfer.send(TransferCommand::Describe { token: shown, answer })).await?;
     if file.state == TransferState::Cancelled || file.state == TransferState::Failed {

@@ -6,6 +6,7 @@ mod content;
 pub mod disposition;
 mod download;
 mod error;
+mod health;
 mod origin;
 pub mod page;
 pub mod range;
@@ -14,22 +15,18 @@ mod zip;
 use axum::Router;
 use axum::routing::get;
 
+pub use self::health::Health;
 pub use self::origin::{Origins, check as check_origin};
 
 use crate::hub::Hub;
 
 /// Every route of the server but Socket.IO's.
-pub fn routes(hub: Hub) -> Router {
+pub fn routes(hub: Hub, health: Health) -> Router {
     Router::new()
         .route("/transfers/{id}/content", get(content::serve).head(content::serve))
         .route("/drops/{id}/content", get(zip::serve).head(zip::serve))
-        .route("/healthz", get(healthz))
+        .merge(health::routes(health))
         .merge(page::routes())
         .fallback(error::not_found)
         .with_state(hub)
-}
-
-/// Alive: the process answers.
-async fn healthz() -> &'static str {
-    "ok\n"
 }

@@ -14,13 +14,15 @@ pub mod session;
 mod transfer_handle;
 mod transfer_parties;
 mod transfer_records;
+mod transfer_status;
 mod transfer_task;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use dashmap::DashMap;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -36,7 +38,8 @@ pub use self::transfer_handle::{
 
 use self::record::About;
 use self::session::Session;
-use crate::broker::Broker;
+use crate::broker::{self, Broker};
+use crate::protocol::node::{Node, NodeId};
 use crate::protocol::rooms::{Join, Joined};
 use crate::protocol::transfers::ChunkSizes;
 use crate::protocol::{DropId, MemberId, RoomId, Secret, TransferId};
@@ -84,20 +87,34 @@ struct Inner {
     budget: Budget,
     rooms: DashMap<RoomId, RoomHandle>,
     drops: DashMap<DropId, RoomHandle>,
-    /// Transfers with a task here, as home or edge,
+    /// The rooms of the transfers that are known here, in this node's hands or not,
+    rooms_of_transfers: DashMap<TransferId, RoomHandle>,
+    /// and those that are, as home or edge.
     transfers: DashMap<TransferId, TransferHandle>,
-    /// and all that are offered in rooms that are kept here.
-    offers: DashMap<TransferId, RoomHandle>,
     tokens: DashMap<[u8; 32], TransferId>,
     next_peer: AtomicU64,
+    next_entry: AtomicU64,
     active: watch::Sender<usize>,
+    /// When the records were back last.
+    back_at: Mutex<Option<Instant>>,
     ended: CancellationToken,
     tasks: TaskTracker,
 }
 
 impl Hub {
-    /// A hub without rooms, which meets others through `broker`. Call it within a runtime.
-    pub fn new(options: Options, broker: Arc<dyn Broker>, sharing: Sharing) -> Self {
+    /// A hub without rooms, on a node that is alone. Call it within a runtime.
+    pub fn new(options: Options) -> Self {
+        let id = NodeId(random());
+        let me = Node { id, name: id.to_string(), peer_url: None };
+        Self::start(options, Arc::new(broker::Memory::new(me)), Sharing::Alone)
+    }
+
+    /// A hub without rooms, on a node that meets others through `broker`. Call it within a runtime.
+    pub fn with_broker(options: Options, broker: Arc<dyn Broker>) -> Self {
+        Self::start(options, broker, Sharing::Among)
+    }
+
+    fn start(options: Options, broker: Arc<dyn Broker>, sharing: Sharing) -> Self {
         let hub = Self(Arc::new(Inner {
             broker,
             sharing,
@@ -106,11 +123,13 @@ impl Hub {
             options,
             rooms: DashMap::new(),
             drops: DashMap::new(),
+            rooms_of_transfers: DashMap::new(),
             transfers: DashMap::new(),
-            offers: DashMap::new(),
             tokens: DashMap::new(),
             next_peer: AtomicU64::new(1),
+            next_entry: AtomicU64::new(1),
             active: watch::Sender::new(0),
+            back_at: Mutex::new(None),
             ended: CancellationToken::new(),
             tasks: TaskTracker::new(),
         }));
@@ -118,9 +137,14 @@ impl Hub {
         hub
     }
 
+    /// This run of this node.
+    fn me(&self) -> NodeId {
+        self.0.broker.me().id
+    }
+
     /// A number for a new link or download; never given twice.
     pub fn next_peer(&self) -> PeerId {
-        PeerId(self.0.next_peer.fetch_add(1, Ordering::Relaxed))
+        PeerId { node: self.me(), number: self.0.next_peer.fetch_add(1, Ordering::Relaxed) }
     }
 
     /// Enters a room, which comes to be if there is none.
@@ -134,6 +158,23 @@ impl Hub {
         self.0.rooms.get(id).map(|room| room.clone())
     }
 
+    /// The room of this id, whose copy on this node comes to be if there is none. For whoever has something
+    /// to say in it without a link; the copy goes again in a while if nothing holds it.
+    pub fn room_for(&self, id: &RoomId) -> RoomHandle {
+        let room = self.0.rooms.entry(id.clone());
+        room.or_insert_with(|| room_task::Task::start(self.clone(), id.clone())).clone()
+    }
+
+    /// A node is lost: rooms that have links of it must know.
+    pub fn node_lost(&self, node: NodeId) {
+        let rooms: Vec<_> = self.0.rooms.iter().map(|room| room.clone()).collect();
+        self.0.tasks.spawn(async move {
+            for room in rooms {
+                room.send_when_there_is_room(RoomCommand::NodeLost(node)).await;
+            }
+        });
+    }
+
     /// The room that a drop was offered in.
     pub fn room_of_drop(&self, id: &DropId) -> Option<RoomHandle> {
         self.0.drops.get(id).map(|room| room.clone())
@@ -141,7 +182,7 @@ impl Hub {
 
     /// The room that a transfer belongs to.
     pub fn room_of_transfer(&self, id: &TransferId) -> Option<RoomHandle> {
-        self.0.offers.get(id).map(|room| room.clone())
+        self.0.rooms_of_transfers.get(id).map(|room| room.clone())
     }
 
     /// The transfer of this id.
@@ -208,6 +249,11 @@ impl Hub {
         Active(self.clone())
     }
 
+    /// A number for an entry of a room's log; higher than those given before.
+    fn next_entry(&self) -> u64 {
+        self.0.next_entry.fetch_add(1, Ordering::Relaxed)
+    }
+
     fn clock(&self) -> &Clock {
         &self.0.clock
     }
@@ -256,6 +302,14 @@ impl Hub {
         self.0.drops.insert(drop.clone(), room.clone());
     }
 
+    fn know_transfer(&self, transfer: &TransferId, room: &RoomHandle) {
+        self.0.rooms_of_transfers.insert(transfer.clone(), room.clone());
+    }
+
+    fn forget_room_of_transfer(&self, transfer: &TransferId) {
+        self.0.rooms_of_transfers.remove(transfer);
+    }
+
     fn know_token(&self, token: &Secret, transfer: &TransferId) {
         self.0.tokens.insert(token.fingerprint(), transfer.clone());
     }
@@ -280,18 +334,11 @@ impl Hub {
         let session = Session::new(now, self.broker().me().id, self.0.sharing, transfer, relay);
         let (handle, commands) = TransferHandle::new();
         self.know_token(&token, &id);
-        self.0.offers.insert(id.clone(), room.clone());
         let about = About { room: room_id, file, source_token: token };
         let task = transfer_task::Task::new(self.clone(), id.clone(), handle.clone(), session, about);
         task.start_in(room, commands);
         self.0.transfers.insert(id, handle.clone());
         handle
-    }
-
-    /// The task of a room, started if there is none: for a transfer whose home has come here.
-    fn room_for(&self, id: &RoomId) -> RoomHandle {
-        let room = self.0.rooms.entry(id.clone());
-        room.or_insert_with(|| room_task::Task::start(self.clone(), id.clone())).clone()
     }
 
     fn forget_transfer(
@@ -304,11 +351,6 @@ impl Hub {
         for token in tokens {
             self.0.tokens.remove(&token);
         }
-    }
-
-    /// The room has forgotten a transfer.
-    fn forget_offer(&self, id: &TransferId) {
-        self.0.offers.remove(id);
     }
 }
 

@@ -1,16 +1,17 @@
 //! The hub's side of other nodes: what arrives in this node's inbox goes to the transfer that it concerns,
 //! and a transfer whose home is elsewhere is found by its record. It holds no rule.
 
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 use super::record::Story;
-use super::session::{Session, is_asking, not_here};
+use super::session::{Session, Sharing, is_asking, not_here};
 use super::transfer_handle::{Command, TransferHandle};
 use super::{Hub, transfer_records, transfer_task};
-use crate::broker::{Broker, Delivery, Key};
+use crate::broker::{Away, Broker, Delivery, Key};
 use crate::protocol::node::{Body, Frame, NodeId};
 use crate::protocol::{ErrorCode, Secret, TransferId};
 use crate::relay::{self, Relay};
@@ -19,30 +20,62 @@ use crate::relay::{self, Relay};
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long records that cannot be reached are waited for.
 const AWAY: Duration = Duration::from_secs(10);
+/// How long after the records are back some may be missing: whoever holds them writes them again.
+const LATE: Duration = Duration::from_secs(5);
 /// How often a record is looked for.
 const RETRY: Duration = Duration::from_millis(50);
 
 impl Hub {
     /// What joins this node to others.
-    pub fn broker(&self) -> &dyn Broker {
-        self.0.broker.as_ref()
+    pub fn broker(&self) -> &Arc<dyn Broker> {
+        &self.0.broker
     }
 
-    /// The transfer that gave out this token, here or elsewhere.
+    /// The transfer that gave out this token, here or elsewhere. Records that cannot be reached are waited
+    /// for, at most for `patience`.
     ///
     /// # Errors
-    /// `transfer_not_found` when none did; `overloaded` when that cannot be known now.
-    pub async fn find_transfer(&self, token: &Secret) -> Result<(TransferId, TransferHandle), ErrorCode> {
-        if let Some(found) = self.transfer_of_token(token) {
-            return Ok(found);
+    /// `transfer_not_found` when none did; `overloaded` when that cannot be known.
+    pub async fn find_transfer(
+        &self,
+        token: &Secret,
+        patience: Duration,
+    ) -> Result<(TransferId, TransferHandle), ErrorCode> {
+        let began = Instant::now();
+        loop {
+            if let Some(found) = self.transfer_of_token(token) {
+                return Ok(found);
+            }
+            let error = match self.read_token(token).await {
+                Ok(Some(id)) => return Ok((id.clone(), self.transfer_at(&id))),
+                Ok(None) if !self.may_records_be_late() => return Err(ErrorCode::TransferNotFound),
+                Ok(None) => ErrorCode::TransferNotFound,
+                Err(Away) => ErrorCode::Overloaded,
+            };
+            if began.elapsed() >= patience {
+                return Err(error);
+            }
+            sleep(RETRY).await;
         }
-        let key = Key::Token(token.fingerprint());
-        let record = self.broker().read(&key).await.map_err(|_| ErrorCode::Overloaded)?;
-        let id = record
-            .and_then(|record| TransferId::new(std::str::from_utf8(&record.value).ok()?))
-            .ok_or(ErrorCode::TransferNotFound)?;
-        let handle = self.transfer_at(&id);
-        Ok((id, handle))
+    }
+
+    async fn read_token(&self, token: &Secret) -> Result<Option<TransferId>, Away> {
+        if self.0.sharing == Sharing::Alone {
+            return Ok(None);
+        }
+        let record = self.broker().read(&Key::Token(token.fingerprint())).await?;
+        Ok(record.and_then(|record| TransferId::new(std::str::from_utf8(&record.value).ok()?)))
+    }
+
+    /// Whether records that were lost may be about to be written again.
+    fn may_records_be_late(&self) -> bool {
+        let back = *self.0.back_at.lock().unwrap_or_else(PoisonError::into_inner);
+        back.is_some_and(|back| back.elapsed() < LATE)
+    }
+
+    /// Runs `work` unless the hub ends before.
+    pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        self.tasks().spawn(self.ended().clone().run_until_cancelled_owned(work));
     }
 
     /// The handle of a transfer whose id is known to be one, here or elsewhere. What is said to it waits
@@ -52,10 +85,17 @@ impl Hub {
         entry.or_insert_with(|| self.start_edge(id.clone())).clone()
     }
 
+    /// The handle of a transfer that a room here knows, wherever its home is.
+    pub(super) fn known_transfer(&self, id: &TransferId) -> Option<TransferHandle> {
+        match self.0.sharing {
+            Sharing::Alone => self.transfer(id),
+            Sharing::Among => Some(self.transfer_at(id)),
+        }
+    }
+
     fn start_edge(&self, id: TransferId) -> TransferHandle {
         let (handle, commands) = TransferHandle::new();
-        let task = become_edge(self.clone(), id, handle.clone(), commands);
-        self.tasks().spawn(self.ended().clone().run_until_cancelled_owned(task));
+        self.spawn(become_edge(self.clone(), id, handle.clone(), commands));
         handle
     }
 
@@ -63,11 +103,11 @@ impl Hub {
     pub(super) fn listen_to_nodes(&self) {
         let Some(mut inbox) = self.broker().inbox() else { return };
         let hub = self.clone();
-        self.tasks().spawn(self.ended().clone().run_until_cancelled_owned(async move {
+        self.spawn(async move {
             while let Some(delivery) = inbox.recv().await {
                 hub.deliver(delivery);
             }
-        }));
+        });
     }
 
     fn deliver(&self, delivery: Delivery) {
@@ -88,9 +128,14 @@ impl Hub {
             Delivery::NodeLost(node) => {
                 tracing::info!(node.id = %node, "node lost");
                 self.tell_transfers(|| Command::NodeLost(node));
+                self.node_lost(node);
             }
-            Delivery::Back => self.tell_transfers(|| Command::Back),
-            Delivery::Away => {}
+            Delivery::Back => {
+                *self.0.back_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+                self.tell_transfers(|| Command::Back);
+            }
+            // Sinks that were busy try again by themselves.
+            Delivery::Room(_) | Delivery::Away => {}
         }
     }
 

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use super::answer::Answer;
 use super::port::PeerPort;
 use super::transfer_handle::{TransferHandle, Wish};
+use crate::protocol::node::NodeId;
 use crate::protocol::rooms::{Accepted, AcceptedDrop, Join, Joined, Offer, OfferTaken, Picked, Said, Status};
 use crate::protocol::{DropId, TransferId};
 use crate::room::PeerId;
@@ -40,6 +41,8 @@ pub enum Command {
         /// Which.
         peer: PeerId,
     },
+    /// A node is lost, and its links.
+    NodeLost(NodeId),
     /// `room:message`.
     Say {
         /// The link.
@@ -116,6 +119,11 @@ pub struct RoomHandle {
 }
 
 impl RoomHandle {
+    /// Whether its task has ended.
+    pub(super) fn is_over(&self) -> bool {
+        self.mailbox.is_closed()
+    }
+
     /// A handle, and the mailbox that it fills.
     pub(super) fn new() -> (Self, mpsc::Receiver<Command>) {
         let (mailbox, commands) = mpsc::channel(MAILBOX);

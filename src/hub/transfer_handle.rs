@@ -14,7 +14,7 @@ use super::session::SinkKind;
 use super::transfer_records::Stored;
 use crate::protocol::node::{Body, NodeId};
 use crate::protocol::transfers::{SinkOpened, SourceOpened};
-use crate::protocol::{Digest, MemberId, Secret};
+use crate::protocol::{Digest, MemberId, RoomId, Secret};
 use crate::protocol::{ErrorCode, Party};
 use crate::room::PeerId;
 
@@ -95,6 +95,11 @@ pub enum Command {
         token: Secret,
         /// The way back.
         answer: Answer<MemberId>,
+    },
+    /// In which room was it offered?
+    Where {
+        /// The way back.
+        answer: Answer<RoomId>,
     },
     /// What may this member have, from the first byte on? `not_allowed` when it has not accepted, or no
     /// longer; `transfer_closed` when the transfer is over, or its source cannot go back to the start.
@@ -192,6 +197,7 @@ impl Command {
             Self::Chunk { answer, .. } => answer.refuse(error),
             Self::OpenSink { answer, .. } | Self::Describe { answer, .. } => answer.refuse(error),
             Self::Whose { answer, .. } => answer.refuse(error),
+            Self::Where { answer } => answer.refuse(error),
             Self::Claim { answer, .. } => answer.refuse(error),
             Self::Accept { answer, .. } => answer.refuse(error),
             Self::SourceEnd { answer, .. }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::answer::{Answer, Outcome};
 use super::record::File;
 use super::session::{Ask, Decided, Input, Reply, SinkKind};
-use super::transfer_handle::{Holder, SinkBox, SourceBox};
+use super::transfer_handle::{Command, Holder, SinkBox, SourceBox};
 use super::transfer_task::{Asker, OpenSink, Task, WaitingSource};
 use crate::protocol::rooms::Status;
 use crate::protocol::transfers::{SinkOpened, SourceOpened};
@@ -222,6 +222,23 @@ impl Task {
         if let Some(sink) = lost {
             self.sinks.remove(&sink);
             let _ = self.give(Input::SinkLost(sink));
+        }
+    }
+
+    /// Whether the record may know a token that an edge does not know yet.
+    pub(super) fn knows_too_little(&self, command: &Command) -> bool {
+        let transfer = self.session.transfer();
+        if self.session.is_home() || transfer.state().is_final() {
+            return false;
+        }
+        match command {
+            Command::OpenSink { holder: Holder::Token(token), .. }
+            | Command::Describe { token, .. }
+            | Command::Whose { token, .. } => transfer.member_of_token(token).is_none(),
+            Command::OpenSink { holder: Holder::Member(member), .. } | Command::Claim { member, .. } => {
+                !transfer.has_accepted(member)
+            }
+            _ => false,
         }
     }
 }

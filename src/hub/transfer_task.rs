@@ -16,14 +16,14 @@ use super::port::{Chunk, SinkPort, SourcePort};
 use super::record::{About, File};
 use super::room_handle::{self, RoomHandle};
 use super::session::{Ask, Input, Output, Reply, Session, SinkKind};
-use super::transfer_handle::{Command, Holder, TransferHandle, Wish};
+use super::transfer_handle::{Command, TransferHandle, Wish};
 use super::transfer_records::Saving;
 use crate::protocol::node::{Body, NodeId};
 use crate::protocol::rooms::Status;
 use crate::protocol::transfers::SourceOpened;
-use crate::protocol::{Digest, ErrorCode, MemberId, Secret, TransferId, TransferState};
+use crate::protocol::{Digest, ErrorCode, MemberId, Secret, TransferId};
 use crate::relay::SinkId;
-use crate::room::{PeerId, envelope};
+use crate::room::PeerId;
 
 /// Commands taken at once before the clock is looked at again.
 const BATCH: usize = 64;
@@ -57,7 +57,7 @@ pub(super) struct Task {
     pub(super) session: Session,
     pub(super) about: About,
     /// The room's task, where this is the home.
-    room: Option<RoomHandle>,
+    pub(super) room: Option<RoomHandle>,
     pub(super) source: Option<(PeerId, Box<dyn SourcePort>)>,
     pub(super) waiting_source: Option<WaitingSource>,
     pub(super) sinks: HashMap<SinkId, OpenSink>,
@@ -69,8 +69,8 @@ pub(super) struct Task {
     pub(super) tokens: HashSet<[u8; 32]>,
     pub(super) saved_tokens: HashSet<[u8; 32]>,
     pub(super) saving: Saving,
-    untold: Option<Status>,
-    active: Option<super::Active>,
+    pub(super) untold: Option<Status>,
+    pub(super) active: Option<super::Active>,
     life: Life,
 }
 
@@ -121,12 +121,6 @@ impl Task {
             let _ = self.give(Input::Back);
             self.run(commands).await;
         }));
-    }
-
-    /// The home is here now: its room must be too, to be told how it stands.
-    pub(super) fn move_in(&mut self) {
-        self.room = Some(self.hub.room_for(&self.about.room));
-        tracing::info!(transfer.id = %self.id, "transfer taken over");
     }
 
     pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
@@ -217,23 +211,6 @@ impl Task {
         }
     }
 
-    /// Whether the record may know a token that an edge does not know yet.
-    fn knows_too_little(&self, command: &Command) -> bool {
-        let transfer = self.session.transfer();
-        if self.session.is_home() || transfer.state().is_final() {
-            return false;
-        }
-        match command {
-            Command::OpenSink { holder: Holder::Token(token), .. }
-            | Command::Describe { token, .. }
-            | Command::Whose { token, .. } => transfer.member_of_token(token).is_none(),
-            Command::OpenSink { holder: Holder::Member(member), .. } | Command::Claim { member, .. } => {
-                !transfer.has_accepted(member)
-            }
-            _ => false,
-        }
-    }
-
     fn act(&mut self, command: Command) {
         match command {
             Command::OpenSource { peer, token, port, answer } => self.open_source(peer, &token, port, answer),
@@ -266,6 +243,7 @@ impl Task {
                 let member = self.session.transfer().member_of_token(&token).cloned();
                 answer.give(member.ok_or(ErrorCode::NotAllowed.into()));
             }
+            Command::Where { answer } => answer.give(Ok(self.about.room.clone())),
             Command::Claim { member, answer } => answer.give(self.claim(&member)),
             Command::Pull { peer, lane, from, limit, answer } => {
                 let pull = |sink| Input::Pull { sink, lane, from, limit };
@@ -389,36 +367,6 @@ impl Task {
         let Some(open) = self.sinks.get_mut(&sink) else { return };
         if open.port.try_chunk(chunk).is_err() {
             self.on_busy(sink, offset);
-        }
-    }
-
-    fn tell_status(&mut self, status: Status) {
-        tracing::debug!(
-            transfer.id = %status.transfer, state = ?status.state, sent_bytes = status.sent,
-            receivers = status.receivers.len(), "transfer status"
-        );
-        match (status.state == TransferState::Active, &self.active) {
-            (true, None) => self.active = Some(self.hub.count_active()),
-            (false, Some(_)) => self.active = None,
-            _ => {}
-        }
-        // The home alone speaks to the room.
-        self.untold = self.session.is_home().then(|| status.clone());
-        let status = Arc::new(envelope(status));
-        if let Some((_, source)) = &self.source {
-            source.status(&status);
-        }
-        for open in self.sinks.values() {
-            open.port.status(&status);
-        }
-    }
-
-    /// Tells the room how it stands. When its mailbox is full this is tried again: only the newest counts.
-    fn tell_room(&mut self) {
-        if let (Some(status), Some(room)) = (self.untold.take(), &self.room)
-            && !room.try_send(room_handle::Command::Status(Box::new(status.clone())))
-        {
-            self.untold = Some(status);
         }
     }
 

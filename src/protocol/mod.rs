@@ -23,6 +23,7 @@ mod code;
 mod digest;
 mod envelope;
 mod field;
+pub mod frame;
 mod id;
 pub mod limits;
 mod moment;

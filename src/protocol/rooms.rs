@@ -146,7 +146,7 @@ pub struct Message {
 }
 
 /// `drop:offer`.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
 pub struct Offer {
     /// Where.
@@ -266,7 +266,7 @@ pub struct Pick {
 }
 
 /// What a [`Pick`] names.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Picked {
     /// One transfer.
     Transfer(TransferId),

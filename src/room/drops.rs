@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::protocol::rooms::{OfferedDrop, OfferedTransfer, Status};
 use crate::protocol::{DropId, Envelope, MemberId, TransferId, TransferState};
 
@@ -11,18 +13,18 @@ use crate::protocol::{DropId, Envelope, MemberId, TransferId, TransferState};
 const CATCH_UP: usize = 256;
 
 /// The drops, oldest first.
-#[derive(Debug, Default)]
-#[cfg_attr(test, derive(Clone, PartialEq))]
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(PartialEq))]
 pub(super) struct Drops {
     entries: VecDeque<Entry>,
     of_transfer: BTreeMap<TransferId, DropId>,
-    /// How those stand that people wait for, for whoever comes late.
-    moving: BTreeMap<TransferId, Arc<Envelope<Status>>>,
+    /// How those stand that said so: for whoever comes late, or heard nothing for a while.
+    statuses: BTreeMap<TransferId, Arc<Envelope<Status>>>,
 }
 
 /// One drop.
-#[derive(Debug)]
-#[cfg_attr(test, derive(Clone, PartialEq))]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(PartialEq))]
 pub(super) struct Entry {
     /// As it stands now. Its transfers are those whose record is not gone.
     pub(super) shown: OfferedDrop,
@@ -30,7 +32,7 @@ pub(super) struct Entry {
 }
 
 /// Who may see a drop, besides its sender.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Audience {
     /// Whoever is in the room, now or later.
     Everyone,
@@ -84,6 +86,16 @@ impl Drops {
             || transfers.iter().any(|transfer| self.of_transfer.contains_key(transfer))
     }
 
+    /// All of them, oldest first.
+    pub(super) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter()
+    }
+
+    /// What was last said of a transfer.
+    pub(super) fn status(&self, transfer: &TransferId) -> Option<&Arc<Envelope<Status>>> {
+        self.statuses.get(transfer)
+    }
+
     pub(super) fn visible_to(&self, member: &MemberId) -> Vec<OfferedDrop> {
         let visible = self.entries.iter().filter(|entry| entry.is_visible_to(member));
         visible.map(|entry| entry.shown.clone()).collect()
@@ -108,7 +120,13 @@ impl Drops {
 
     /// How the transfers stand that people wait for and this member may see, at most [`CATCH_UP`].
     pub(super) fn moving(&self, member: &MemberId) -> Vec<Arc<Envelope<Status>>> {
-        let visible = self.moving.iter().filter(|(transfer, _)| self.of(transfer, member).is_some());
+        let moves = |status: &Status| {
+            matches!(status.state, TransferState::Active | TransferState::Paused | TransferState::Suspended)
+        };
+        let visible = self
+            .statuses
+            .iter()
+            .filter(|(transfer, status)| moves(&status.data) && self.of(transfer, member).is_some());
         visible.take(CATCH_UP).map(|(_, status)| status.clone()).collect()
     }
 
@@ -121,19 +139,14 @@ impl Drops {
         let transfer = entry.shown.transfers.iter_mut().find(is_it)?;
         transfer.state = status.state;
         transfer.size = status.size.or(transfer.size);
-        match status.state {
-            TransferState::Active | TransferState::Paused | TransferState::Suspended => {
-                self.moving.insert(status.transfer.clone(), told.clone());
-            }
-            _ => drop(self.moving.remove(&status.transfer)),
-        }
+        self.statuses.insert(status.transfer.clone(), told.clone());
         Some(entry)
     }
 
     /// Forgets a transfer, and its drop with the last one. Whether it was known.
     pub(super) fn forget_transfer(&mut self, transfer: &TransferId) -> bool {
         let Some(drop) = self.of_transfer.remove(transfer) else { return false };
-        self.moving.remove(transfer);
+        self.statuses.remove(transfer);
         if let Some(entry) = self.entries.iter_mut().find(|entry| entry.shown.drop == drop) {
             entry.shown.transfers.retain(|known| known.transfer != *transfer);
         }
@@ -154,7 +167,7 @@ impl Drops {
         let transfers = self.entries.remove(at).map(|entry| entry.transfers()).unwrap_or_default();
         for transfer in &transfers {
             self.of_transfer.remove(transfer);
-            self.moving.remove(transfer);
+            self.statuses.remove(transfer);
         }
         transfers
     }
@@ -162,7 +175,7 @@ impl Drops {
     /// Forgets all. The transfers that were not gone.
     pub(super) fn clear(&mut self) -> Vec<TransferId> {
         self.entries.clear();
-        self.moving.clear();
+        self.statuses.clear();
         std::mem::take(&mut self.of_transfer).into_keys().collect()
     }
 }

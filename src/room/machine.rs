@@ -4,18 +4,20 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::drops::Drops;
 use super::members::{Holder, Identity, Members};
 
-use super::{Event, Fresh, Input, Options, Output, PeerId, Reply, envelope};
+use super::{Event, Fresh, Input, Knock, Options, Output, PeerId, Reply, envelope};
 use crate::protocol::Party;
-use crate::protocol::rooms::{self, Join, Joined, Message, Picked, Presented, Said, Status};
+use crate::protocol::rooms::{self, Joined, Message, Picked, Presented, Said, Status};
 use crate::protocol::{
-    DisplayName, ErrorCode, MemberId, MessageId, Moment, Passphrase, Refusal, RoomId, Secret, TransferId,
+    DisplayName, ErrorCode, MemberId, MessageId, Moment, Refusal, RoomId, Secret, TransferId,
 };
 
 /// One room. Its holder is whoever drives it; it acts on nothing by itself.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Room {
     pub(super) id: RoomId,
     pub(super) options: Options,
@@ -24,11 +26,12 @@ pub struct Room {
     pub(super) drops: Drops,
     pub(super) history: VecDeque<Arc<Message>>,
     pub(super) life: Life,
+    #[serde(skip)]
     pub(super) outputs: VecDeque<Output>,
 }
 
 /// What opens the room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Door {
     /// The first member will decide.
     Undecided,
@@ -38,7 +41,7 @@ pub(super) enum Door {
 }
 
 /// Whether anything is left to keep the room for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Life {
     Empty,
     Lively,
@@ -65,10 +68,22 @@ impl Room {
     /// As the [`Input`] says. Then nothing has changed and nothing is to be done.
     pub fn handle(&mut self, now: Moment, input: Input) -> Result<Reply, Refusal> {
         let reply = match input {
-            Input::Join { peer, join, fresh } => self.join(peer, join, fresh)?,
+            Input::Rules(options) => {
+                if self.is_empty() {
+                    self.options = options;
+                }
+                Reply::Done
+            }
+            Input::Join { peer, knock, fresh } => self.join(peer, knock, fresh)?,
             Input::Leave { peer } => self.leave(peer)?,
             Input::Lost { peer } => {
                 self.members.lose(peer, now + self.options.presence_grace);
+                Reply::Done
+            }
+            Input::NodeLost { node } => {
+                for peer in self.members.links_of_node(node) {
+                    self.members.lose(peer, now + self.options.presence_grace);
+                }
                 Reply::Done
             }
             Input::Say { peer, text, id } => self.say(now, peer, text, id)?,
@@ -95,12 +110,17 @@ impl Room {
 
     /// When [`Input::Tick`] is due, if ever. Ask again after every input.
     pub fn poll_timeout(&self) -> Option<Moment> {
-        self.members.next_overdue()
+        self.members.graces().min()
     }
 
     /// Which room it is.
     pub fn id(&self) -> &RoomId {
         &self.id
+    }
+
+    /// What it goes by.
+    pub fn options(&self) -> &Options {
+        &self.options
     }
 
     /// Who is at the other end of this link.
@@ -113,8 +133,8 @@ impl Room {
         self.members.len() == 0 && !self.drops.are_any_open()
     }
 
-    fn join(&mut self, peer: PeerId, join: Join, fresh: Fresh) -> Result<Reply, Refusal> {
-        let key = join.key.filter(|key| Secret::new(key.expose()).is_some());
+    fn join(&mut self, peer: PeerId, knock: Knock, fresh: Fresh) -> Result<Reply, Refusal> {
+        let key = knock.key.filter(|key| Secret::new(key.expose()).is_some());
         let holder = match (self.members.at(peer), &key) {
             (Some(identity), _) => Holder::Here(identity.id.clone()),
             (None, Some(key)) => self.members.whose(key),
@@ -123,21 +143,24 @@ impl Room {
         let (id, news) = match holder {
             Holder::Here(id) => {
                 self.members.link(peer, &id);
-                let renamed = self.members.rename(&id, join.name);
+                let renamed = self.members.rename(&id, knock.name);
                 (id, renamed)
             }
             Holder::Gone(id) => {
                 self.must_have_place()?;
                 self.members.return_to(peer, &id);
-                self.members.rename(&id, join.name);
+                self.members.rename(&id, knock.name);
                 (id, true)
             }
             Holder::Nobody => {
-                let door = self.door.let_in(join.passphrase.as_ref())?;
+                let door = self.door.let_in(knock.passphrase)?;
                 self.must_have_place()?;
+                if self.members.get(&fresh.member).is_some() {
+                    return Err(ErrorCode::Internal.into());
+                }
                 self.door = door;
                 let id = fresh.member;
-                let name = join.name.unwrap_or_else(DisplayName::guest);
+                let name = knock.name.unwrap_or_else(DisplayName::guest);
                 let key = key.unwrap_or(fresh.key);
                 self.members.enter(peer, Identity { id: id.clone(), name, key });
                 (id, true)
@@ -269,6 +292,9 @@ impl Room {
             if life == Life::Empty {
                 let transfers = self.drops.clear();
                 self.forgotten(transfers);
+                self.door = Door::Undecided;
+                self.history.clear();
+                self.members = Members::default();
                 self.outputs.push_back(Output::Empty);
             }
         }
@@ -297,11 +323,8 @@ impl Room {
 
 impl Door {
     /// The door as it is once someone new with this passphrase is in.
-    fn let_in(self, passphrase: Option<&Passphrase>) -> Result<Self, Refusal> {
-        let said = match passphrase {
-            Some(passphrase) => Self::Locked(blake3::hash(passphrase.as_str().as_bytes())),
-            None => Self::Open,
-        };
+    fn let_in(self, passphrase: Option<blake3::Hash>) -> Result<Self, Refusal> {
+        let said = passphrase.map_or(Self::Open, Self::Locked);
         let sentence = match (self, said) {
             (Self::Undecided, _) => return Ok(said),
             (Self::Open, Self::Locked(_)) => {

@@ -3,36 +3,40 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use super::PeerId;
+use crate::protocol::node::NodeId;
 use crate::protocol::rooms::{self, Presence};
 use crate::protocol::{DisplayName, MemberId, Moment, Secret};
 
 /// The members, in the order they came, and those who left and are still remembered.
-#[derive(Debug, Default)]
-#[cfg_attr(test, derive(Clone, PartialEq))]
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(PartialEq))]
 pub(super) struct Members {
     here: Vec<Member>,
+    #[serde(serialize_with = "write_links", deserialize_with = "read_links")]
     links: BTreeMap<PeerId, MemberId>,
     /// Whoever left last comes last.
     gone: VecDeque<Identity>,
 }
 
 /// Who someone is, whether here or not.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Identity {
     pub(super) id: MemberId,
     pub(super) name: DisplayName,
     pub(super) key: Secret,
 }
 
-#[derive(Debug)]
-#[cfg_attr(test, derive(Clone, PartialEq))]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(test, derive(PartialEq))]
 struct Member {
     identity: Identity,
     reach: Reach,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Reach {
     Online,
     /// Without a link; a member until then.
@@ -92,6 +96,15 @@ impl Members {
     /// Every link of those whom `may` lets.
     pub(super) fn links_of(&self, may: impl Fn(&MemberId) -> bool) -> Vec<PeerId> {
         self.links.iter().filter(|(_, id)| may(id)).map(|(peer, _)| *peer).collect()
+    }
+
+    /// The links, and whose they are.
+    pub(super) fn links(&self) -> impl Iterator<Item = (PeerId, &MemberId)> {
+        self.links.iter().map(|(peer, id)| (*peer, id))
+    }
+
+    pub(super) fn links_of_node(&self, node: NodeId) -> Vec<PeerId> {
+        self.links.keys().copied().filter(|peer| peer.node == node).collect()
     }
 
     /// Whose key it is.
@@ -164,13 +177,12 @@ impl Members {
         self.here.iter().filter(over).map(|member| member.identity.id.clone()).collect()
     }
 
-    /// When the next grace is over.
-    pub(super) fn next_overdue(&self) -> Option<Moment> {
-        let ends = |member: &Member| match member.reach {
+    /// When each grace is over that runs.
+    pub(super) fn graces(&self) -> impl Iterator<Item = Moment> {
+        self.here.iter().filter_map(|member| match member.reach {
             Reach::Grace { until } => Some(until),
             Reach::Online => None,
-        };
-        self.here.iter().filter_map(ends).min()
+        })
     }
 
     /// Forgets who left first, beyond `most`, of those whom nothing here `needs`.
@@ -188,4 +200,13 @@ impl Members {
             stays
         });
     }
+}
+
+/// JSON has no maps whose keys are links: they are written as pairs.
+fn write_links<S: Serializer>(links: &BTreeMap<PeerId, MemberId>, to: S) -> Result<S::Ok, S::Error> {
+    to.collect_seq(links)
+}
+
+fn read_links<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<PeerId, MemberId>, D::Error> {
+    Ok(Vec::deserialize(from)?.into_iter().collect())
 }

@@ -9,28 +9,40 @@
 //! last link is lost stays a member for the presence grace, shown as not online; only then is it said to
 //! have left. Whoever left is still remembered by its key for a while (see [`Input::Join`]), so that a
 //! tunnel longer than the grace does not part a sender from its drops.
+//!
+//! **Many nodes.** The same room is kept by every node that has links in it, as a [`Replica`]: given the same
+//! inputs with the same times in the same order, every copy is the same. Whatever could differ (ids, keys,
+//! [`Options`]) is in the inputs. A copy can be written down and read again, and [`Room::differences`] says
+//! what people have to be told when one copy takes another's place.
 
+mod differences;
 mod drops;
 mod event;
+mod links;
 mod machine;
 mod members;
 mod offer;
 #[cfg(test)]
 mod properties;
+mod replica;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
+use crate::protocol::node::NodeId;
 use crate::protocol::rooms::{Join, Joined, Offer, OfferedDrop, Picked, Said, Status};
-use crate::protocol::{DropId, MemberId, MessageId, Party, Secret, TransferId};
+use crate::protocol::{DisplayName, DropId, MemberId, MessageId, Party, Passphrase, Secret, TransferId};
 
 pub use event::{Event, envelope};
 pub use machine::Room;
+pub use replica::{Entry, Replica};
 
 /// What an operator may choose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Options {
     /// Members at once, at most; beyond it, `room_full`.
     pub max_members: usize,
@@ -50,12 +62,35 @@ pub struct Options {
     pub max_size: Option<u64>,
 }
 
-/// One Socket.IO link, numbered by the node. A number is never used again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct PeerId(pub u64);
+/// One Socket.IO link, numbered by its node. A number is never used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PeerId {
+    /// Whose link it is.
+    pub node: NodeId,
+    /// Which of that node's.
+    pub number: u64,
+}
+
+/// What someone brings to the door.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Knock {
+    /// The name to show.
+    pub name: Option<DisplayName>,
+    /// The key of an earlier join.
+    pub key: Option<Secret>,
+    /// The passphrase's digest: the passphrase itself is kept by nobody.
+    pub passphrase: Option<blake3::Hash>,
+}
+
+impl From<Join> for Knock {
+    fn from(join: Join) -> Self {
+        let digest = |passphrase: &Passphrase| blake3::hash(passphrase.as_str().as_bytes());
+        Self { name: join.name, key: join.key, passphrase: join.passphrase.as_ref().map(digest) }
+    }
+}
 
 /// What a newcomer is made of. It goes unused when the member is known already.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fresh {
     /// Its id.
     pub member: MemberId,
@@ -65,8 +100,10 @@ pub struct Fresh {
 
 /// What the machine is told. Whatever a peer that is not in the room says is refused with
 /// `room_not_found` ([`Input::Pick`] and [`Input::Steer`]: as if there were no such drop or transfer).
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Input {
+    /// What the room goes by, whoever keeps a copy of it. Taken while it is empty, else it means nothing.
+    Rules(Options),
     /// `room:join`, answered with [`Reply::Joined`]; after it, the newcomer is told how the transfers stand
     /// that move or wait. A known key is the same member; a key of the form of
     /// a secret that is not known becomes the newcomer's; any other is ignored and [`Fresh::key`] is used.
@@ -79,7 +116,7 @@ pub enum Input {
         /// The link.
         peer: PeerId,
         /// What it said.
-        join: Join,
+        knock: Knock,
         /// What a new member is made of.
         fresh: Fresh,
     },
@@ -92,6 +129,11 @@ pub enum Input {
     Lost {
         /// The link.
         peer: PeerId,
+    },
+    /// A node is lost, and every link of it.
+    NodeLost {
+        /// Which.
+        node: NodeId,
     },
     /// `room:message`, answered with [`Reply::Said`]. Everyone is told, the one who said it included.
     /// `bad_request` when empty, `too_large` beyond [`Options::message_bytes`].
@@ -194,7 +236,7 @@ pub enum Output {
         /// Which.
         transfers: Vec<TransferId>,
     },
-    /// Nobody is left and no drop is open: the room may end. Check [`Room::is_empty`] when it comes to
-    /// that; someone may have come in between.
+    /// Nobody is left and no drop is open: the room is as if nobody had ever been in, and may end. Check
+    /// [`Room::is_empty`] when it comes to that; someone may have come in between.
     Empty,
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::tests::{join, offer, options, status};
+use super::tests::{join, link, offer, options, status};
 use super::*;
 use crate::protocol::{Moment, Passphrase, RoomId, TransferState};
 
@@ -85,12 +85,12 @@ fn input(step: Step, ids: &mut Ids, members: &BTreeSet<MemberId>) -> Input {
             let key = key.map(|key| Secret::from_random(key.into()));
             let mut join = join(["Ann", "Ben"].get(usize::from(name)).copied(), key);
             join.passphrase = passphrase.then(|| Passphrase::new("sesame").unwrap());
-            Input::Join { peer: PeerId(peer), join, fresh }
+            Input::Join { peer: link(peer), knock: join.into(), fresh }
         }
-        Step::Leave { peer } => Input::Leave { peer: PeerId(peer) },
-        Step::Lost { peer } => Input::Lost { peer: PeerId(peer) },
+        Step::Leave { peer } => Input::Leave { peer: link(peer) },
+        Step::Lost { peer } => Input::Lost { peer: link(peer) },
         Step::Say { peer, length } => {
-            Input::Say { peer: PeerId(peer), text: "x".repeat(length), id: MessageId::from_random(1) }
+            Input::Say { peer: link(peer), text: "x".repeat(length), id: MessageId::from_random(1) }
         }
         Step::Offer { peer, files, to } => {
             let transfers: Vec<_> = (0..files as u64).map(|n| ids.transfer + n).collect();
@@ -99,17 +99,17 @@ fn input(step: Step, ids: &mut Ids, members: &BTreeSet<MemberId>) -> Input {
             let to = to.map(|to| to.iter().filter_map(|nth| members.iter().nth(*nth)).cloned().collect());
             let transfers = transfers.into_iter().map(TransferId::from_random).collect();
             let offer = offer(&vec![Some(1); files], to);
-            Input::Offer { peer: PeerId(peer), offer, drop, transfers }
+            Input::Offer { peer: link(peer), offer, drop, transfers }
         }
         Step::Pick { peer, transfer } => {
             let picked = Picked::Transfer(TransferId::from_random(transfer));
-            Input::Pick { peer: PeerId(peer), picked }
+            Input::Pick { peer: link(peer), picked }
         }
         Step::PickDrop { peer, drop } => {
-            Input::Pick { peer: PeerId(peer), picked: Picked::Drop(DropId::from_random(drop)) }
+            Input::Pick { peer: link(peer), picked: Picked::Drop(DropId::from_random(drop)) }
         }
         Step::Steer { peer, transfer } => {
-            Input::Steer { peer: PeerId(peer), transfer: TransferId::from_random(transfer) }
+            Input::Steer { peer: link(peer), transfer: TransferId::from_random(transfer) }
         }
         Step::Status { transfer, state } => Input::Status(status(TransferId::from_random(transfer), state)),
         Step::Gone { transfer } => Input::Gone { transfer: TransferId::from_random(transfer) },
@@ -136,12 +136,12 @@ proptest! {
             let (before, was_empty) = (room.picture(), room.is_empty());
             let said = format!("{step:?}");
             let leaver = match &step {
-                Step::Leave { peer } => room.member(PeerId(*peer)).cloned(),
+                Step::Leave { peer } => room.member(link(*peer)).cloned(),
                 _ => None,
             };
             let link = match &step {
-                Step::Join { peer, .. } | Step::Offer { peer, .. } | Step::Lost { peer } => PeerId(*peer),
-                _ => PeerId(u64::MAX),
+                Step::Join { peer, .. } | Step::Offer { peer, .. } | Step::Lost { peer } => link(*peer),
+                _ => link(u64::MAX),
             };
             let is_lost = matches!(step, Step::Lost { .. });
             let input = input(step, &mut ids, &model.members);

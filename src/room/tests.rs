@@ -51,6 +51,10 @@ fn two() -> Rig {
     rig
 }
 
+pub(super) fn link(number: u64) -> PeerId {
+    PeerId { node: NodeId(1), number }
+}
+
 fn who(name: &str) -> MemberId {
     MemberId::new(format!("id-{name}")).unwrap()
 }
@@ -142,7 +146,11 @@ impl Rig {
     }
 
     fn joining(&self, peer: u64, name: &str, join: Join) -> Input {
-        Input::Join { peer: PeerId(peer), join, fresh: Fresh { member: who(name), key: key(name) } }
+        Input::Join {
+            peer: link(peer),
+            knock: join.into(),
+            fresh: Fresh { member: who(name), key: key(name) },
+        }
     }
 
     /// Joins by its own name and key; forgets what was to be done.
@@ -154,11 +162,11 @@ impl Rig {
     }
 
     fn leave(&mut self, peer: u64) {
-        let _ = self.ok(Input::Leave { peer: PeerId(peer) });
+        let _ = self.ok(Input::Leave { peer: link(peer) });
     }
 
     fn lose(&mut self, peer: u64) {
-        let _ = self.ok(Input::Lost { peer: PeerId(peer) });
+        let _ = self.ok(Input::Lost { peer: link(peer) });
     }
 
     fn offering(&mut self, peer: u64, offer: Offer) -> Input {
@@ -167,7 +175,7 @@ impl Rig {
             transfer(self.count)
         });
         let transfers = transfers.collect();
-        Input::Offer { peer: PeerId(peer), offer, drop: DropId::from_random(self.count), transfers }
+        Input::Offer { peer: link(peer), offer, drop: DropId::from_random(self.count), transfers }
     }
 
     /// Offers files of one byte each; the drop, and who is invited.
@@ -189,15 +197,15 @@ impl Rig {
     fn say(&mut self, peer: u64, text: &str) -> Result<Reply, Refusal> {
         self.count += 1;
         let id = MessageId::from_random(self.count);
-        self.try_do(Input::Say { peer: PeerId(peer), text: text.into(), id })
+        self.try_do(Input::Say { peer: link(peer), text: text.into(), id })
     }
 
     fn picking(peer: u64, transfer: &TransferId) -> Input {
-        Input::Pick { peer: PeerId(peer), picked: Picked::Transfer(transfer.clone()) }
+        Input::Pick { peer: link(peer), picked: Picked::Transfer(transfer.clone()) }
     }
 
     fn picking_drop(peer: u64, drop: &DropId) -> Input {
-        Input::Pick { peer: PeerId(peer), picked: Picked::Drop(drop.clone()) }
+        Input::Pick { peer: link(peer), picked: Picked::Drop(drop.clone()) }
     }
 
     /// Lets time pass, and ticks when it is due.
@@ -231,14 +239,14 @@ impl Rig {
                     Event::Offered(drop) => drop.drop.to_string(),
                     Event::Status(status) => status.data.transfer.to_string(),
                 };
-                told.extend(to.iter().map(|peer| (peer.0, event.name(), about.clone())));
+                told.extend(to.iter().map(|peer| (peer.number, event.name(), about.clone())));
             }
         }
         told
     }
 
     fn online(&mut self, peer: u64) -> Vec<(String, bool)> {
-        let name = self.room.member(PeerId(peer)).unwrap().as_str()[3..].to_owned();
+        let name = self.room.member(link(peer)).unwrap().as_str()[3..].to_owned();
         let members = self.enter(peer, &name).members;
         members.into_iter().map(|m: Presence| (m.name.as_str().to_owned(), m.online)).collect()
     }
@@ -270,8 +278,8 @@ fn a_newcomer_sees_all_and_is_seen_by_all() {
     assert_eq!(ben.members.len(), 2);
     assert!(ben.members.iter().all(|member| member.online));
     assert_eq!(rig.told(), [(1, "room:joined", "guest".into())]);
-    assert_eq!(rig.room.member(PeerId(2)), Some(&who("ben")));
-    assert_eq!(rig.room.member(PeerId(3)), None);
+    assert_eq!(rig.room.member(link(2)), Some(&who("ben")));
+    assert_eq!(rig.room.member(link(3)), None);
 }
 
 #[test]
@@ -379,17 +387,17 @@ fn whoever_leaves_is_gone_at_once_with_all_its_links() {
     rig.enter(3, "ann");
     rig.leave(1);
     assert_eq!(rig.told(), [(2, "room:left", "ann".into()), (3, "room:left", "ann".into())]);
-    assert_eq!(rig.room.member(PeerId(3)), None);
+    assert_eq!(rig.room.member(link(3)), None);
     assert_eq!(rig.online(2), [("ben".into(), true)]);
-    rig.refused(Input::Leave { peer: PeerId(1) }, ErrorCode::RoomNotFound);
-    rig.refused(Input::Leave { peer: PeerId(3) }, ErrorCode::RoomNotFound);
+    rig.refused(Input::Leave { peer: link(1) }, ErrorCode::RoomNotFound);
+    rig.refused(Input::Leave { peer: link(3) }, ErrorCode::RoomNotFound);
 }
 
 #[test]
 fn a_lost_link_is_a_member_still_until_the_grace_is_over() {
     let mut rig = two();
     rig.lose(1);
-    assert_eq!(rig.room.member(PeerId(1)), None);
+    assert_eq!(rig.room.member(link(1)), None);
     rig.wait(GRACE - SECOND);
     assert_eq!(rig.told(), []);
     assert_eq!(rig.online(2), [("ann".into(), false), ("ben".into(), true)]);
@@ -432,7 +440,7 @@ fn whoever_returns_after_the_grace_is_who_it_was_and_has_joined() {
     assert_eq!(ann.member.id, who("ann"));
     assert_eq!(ann.drops.len(), 1);
     assert_eq!(rig.told(), [(2, "room:joined", "ann".into())]);
-    let steer = Input::Steer { peer: PeerId(3), transfer: drop.transfers[0].transfer.clone() };
+    let steer = Input::Steer { peer: link(3), transfer: drop.transfers[0].transfer.clone() };
     assert!(matches!(rig.ok(steer), Reply::Steer { by: Party::Sender }));
 }
 
@@ -450,7 +458,7 @@ fn the_keys_of_those_who_left_are_forgotten_in_turn_but_not_of_those_a_drop_conc
     let ann = rig.join(1, "other", join(None, Some(key("ann"))));
     assert_eq!(ann.member.id, who("ann"));
     rig.join(2, "someone", join(None, Some(key("ben"))));
-    assert_eq!(rig.room.member(PeerId(2)), Some(&who("someone")), "ben's key should be forgotten");
+    assert_eq!(rig.room.member(link(2)), Some(&who("someone")), "ben's key should be forgotten");
 }
 
 #[test]
@@ -478,11 +486,8 @@ fn the_history_keeps_the_newest_messages_in_order() {
 #[test]
 fn a_message_that_is_empty_or_too_long_or_a_strangers_is_refused() {
     let mut rig = two();
-    let say = |peer, text: &str| Input::Say {
-        peer: PeerId(peer),
-        text: text.into(),
-        id: MessageId::from_random(1),
-    };
+    let say =
+        |peer, text: &str| Input::Say { peer: link(peer), text: text.into(), id: MessageId::from_random(1) };
     rig.refused(say(1, ""), ErrorCode::BadRequest);
     rig.refused(say(1, "éééééé"), ErrorCode::TooLarge);
     rig.refused(say(9, "hi"), ErrorCode::RoomNotFound);
@@ -517,7 +522,7 @@ fn an_addressed_drop_exists_for_its_sender_and_those_it_names_alone() {
     for peer in [3, 99] {
         rig.refused(Rig::picking(peer, &first), ErrorCode::TransferNotFound);
         rig.refused(Rig::picking_drop(peer, &drop.drop), ErrorCode::DropNotFound);
-        let steer = Input::Steer { peer: PeerId(peer), transfer: first.clone() };
+        let steer = Input::Steer { peer: link(peer), transfer: first.clone() };
         rig.refused(steer, ErrorCode::TransferNotFound);
     }
     assert!(matches!(rig.ok(Rig::picking(2, &first)), Reply::Picked { .. }));
@@ -549,7 +554,7 @@ fn ids_that_are_not_new_are_the_servers_own_mistake() {
     let mut rig = two();
     let (drop, _) = rig.offer(1, 1, None);
     let again = |drop: &DropId, files: usize, transfers: &[u64]| Input::Offer {
-        peer: PeerId(1),
+        peer: link(1),
         offer: offer(&vec![Some(1); files], None),
         drop: drop.clone(),
         transfers: transfers.iter().copied().map(transfer).collect(),
@@ -608,7 +613,7 @@ fn those_it_is_offered_to_pick_and_the_sender_does_not() {
 fn the_sender_steers_all_and_a_receiver_its_own_part() {
     let mut rig = two();
     let (drop, _) = rig.offer(1, 1, None);
-    let steer = |peer| Input::Steer { peer: PeerId(peer), transfer: drop.transfers[0].transfer.clone() };
+    let steer = |peer| Input::Steer { peer: link(peer), transfer: drop.transfers[0].transfer.clone() };
     assert!(matches!(rig.ok(steer(1)), Reply::Steer { by: Party::Sender }));
     assert!(matches!(rig.ok(steer(2)), Reply::Steer { by: Party::Receiver(m) } if m == who("ben")));
 }
@@ -628,7 +633,7 @@ fn a_status_is_told_in_its_envelope_and_kept_for_newcomers() {
     failed.error = Some(ErrorCode::SourceLost);
     let _ = rig.ok(Input::Status(failed));
     let [Output::Tell { to, event: Event::Status(envelope) }] = &rig.outputs()[..] else { panic!() };
-    assert_eq!(to, &[PeerId(1), PeerId(2)]);
+    assert_eq!(to, &[link(1), link(2)]);
     assert_eq!((envelope.code, envelope.msg.as_str()), (-1, ErrorCode::SourceLost.sentence()));
     let shown = rig.enter(3, "carol").drops[0].transfers[0].clone();
     assert_eq!((shown.state, shown.size), (TransferState::Failed, Some(42)));

@@ -91,6 +91,13 @@ impl Links {
         }
     }
 
+    /// Ends every session that has an entry, see [`cut`](Self::cut): those with a request in progress, and
+    /// those that moved to a WebSocket.
+    pub fn cut_all(&self) {
+        let sids: Vec<String> = self.table().sessions.keys().cloned().collect();
+        sids.iter().for_each(|sid| self.cut(sid));
+    }
+
     /// Drops all that is known of a session. To be called when it has ended.
     pub fn forget(&self, sid: &str) {
         self.table().sessions.remove(sid);
@@ -269,8 +276,12 @@ where
         *request.uri_mut() = uri;
         inner.oneshot(request).await?;
     }
-    Ok((StatusCode::BAD_REQUEST, [(header::CONTENT_TYPE, "application/json")], UNKNOWN_SESSION)
-        .into_response())
+    Ok(unknown_session())
+}
+
+/// What a request of a session that is not there is answered with.
+pub(in crate::gateway) fn unknown_session() -> Response {
+    (StatusCode::BAD_REQUEST, [(header::CONTENT_TYPE, "application/json")], UNKNOWN_SESSION).into_response()
 }
 
 #[cfg(test)]

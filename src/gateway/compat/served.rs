@@ -134,7 +134,7 @@ impl Server {
 }
 
 /// A test fails instead of hanging.
-async fn soon<F: Future>(wait: F) -> F::Output {
+pub(crate) async fn soon<F: Future>(wait: F) -> F::Output {
     tokio::time::timeout(Duration::from_secs(10), wait).await.expect("it never came")
 }
 
@@ -143,12 +143,12 @@ fn session(version: u8, sid: &str) -> String {
 }
 
 /// A text frame as a client sends it, masked with zeros.
-fn frame(text: &str) -> Vec<u8> {
+pub(crate) fn frame(text: &str) -> Vec<u8> {
     [&[0x81, 0x80 | u8::try_from(text.len()).unwrap(), 0, 0, 0, 0], text.as_bytes()].concat()
 }
 
 /// The payload of the next short text frame.
-async fn next_text(tcp: &mut TcpStream) -> String {
+pub(crate) async fn next_text(tcp: &mut TcpStream) -> String {
     let mut head = [0; 2];
     soon(tcp.read_exact(&mut head)).await.unwrap();
     assert_eq!(head[0], 0x81);
@@ -162,13 +162,13 @@ async fn next_text(tcp: &mut TcpStream) -> String {
 }
 
 /// Frames come until the connection ends: by a reset, as a cut is.
-async fn until_reset(tcp: &mut TcpStream) {
+pub(crate) async fn until_reset(tcp: &mut TcpStream) {
     let mut rest = Vec::new();
     let ended = soon(tcp.read_to_end(&mut rest)).await.unwrap_err();
     assert_eq!(ended.kind(), std::io::ErrorKind::ConnectionReset);
 }
 
-fn unknown() -> (u16, String) {
+pub(crate) fn unknown() -> (u16, String) {
     (400, r#"{"code":1,"message":"Session ID unknown"}"#.to_owned())
 }
 

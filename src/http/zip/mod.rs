@@ -20,9 +20,10 @@ use serde::Deserialize;
 use self::body::{Part, ZipBody};
 use self::framing::Entry;
 use super::ask::ask;
+use super::content::PATIENCE;
 use super::disposition;
 use super::error::Refused;
-use crate::hub::{Answer, File, Hub, Outcome, RoomCommand, TransferCommand, TransferHandle};
+use crate::hub::{Answer, File, Hub, Outcome, RoomCommand, RoomHandle, TransferCommand, TransferHandle};
 use crate::protocol::{DropId, ErrorCode, MemberId, Secret, TransferId};
 
 #[derive(Debug, Default, Deserialize)]
@@ -39,8 +40,9 @@ pub(super) async fn serve(
 ) -> Result<Response, Refused> {
     let Query(wanted) = query.map_err(|_| ErrorCode::BadRequest)?;
     let drop = DropId::new(&id).ok_or(ErrorCode::DropNotFound)?;
-    let transfers = transfers_of(&hub, drop).await?;
-    let token = wanted.token.as_deref().and_then(Secret::new).ok_or(ErrorCode::NotAllowed)?;
+    let token = wanted.token.as_deref().and_then(Secret::new);
+    let transfers = transfers_of(&hub, drop, token.as_ref()).await?;
+    let token = token.ok_or(ErrorCode::NotAllowed)?;
     let member = member_of(&hub, token, &transfers).await?;
     let parts = parts(&member, transfers).await?;
     let length = framing::length(parts.iter().map(|part| &part.entry));
@@ -52,12 +54,31 @@ pub(super) async fn serve(
     Ok(response)
 }
 
-async fn transfers_of(hub: &Hub, drop: DropId) -> Outcome<Vec<(TransferId, TransferHandle)>> {
-    let room = hub.room_of_drop(&drop).ok_or(ErrorCode::DropNotFound)?;
+async fn transfers_of(
+    hub: &Hub,
+    drop: DropId,
+    token: Option<&Secret>,
+) -> Outcome<Vec<(TransferId, TransferHandle)>> {
+    let room = match (hub.room_of_drop(&drop), token) {
+        (Some(room), _) => room,
+        (None, Some(token)) => room_of_token(hub, token).await?,
+        (None, None) => return Err(ErrorCode::DropNotFound.into()),
+    };
     ask(|answer| {
         room.try_send(RoomCommand::Transfers { drop, answer });
     })
     .await
+}
+
+/// The room of a drop that this node knows nothing of yet.
+async fn room_of_token(hub: &Hub, token: &Secret) -> Outcome<RoomHandle> {
+    let found = hub.find_transfer(token, PATIENCE).await;
+    let (_, transfer) = found.map_err(|error| match error {
+        ErrorCode::TransferNotFound => ErrorCode::DropNotFound,
+        other => other,
+    })?;
+    let room = ask(|answer| transfer.send(TransferCommand::Where { answer })).await?;
+    Ok(hub.room_for(&room))
 }
 
 /// Whose sink token it is, of any transfer of the drop.
@@ -66,7 +87,7 @@ async fn member_of(
     token: Secret,
     transfers: &[(TransferId, TransferHandle)],
 ) -> Outcome<MemberId> {
-    let (id, transfer) = hub.transfer_of_token(&token).ok_or(ErrorCode::NotAllowed)?;
+    let (id, transfer) = hub.find_transfer(&token, PATIENCE).await.map_err(|_| ErrorCode::NotAllowed)?;
     if !transfers.iter().any(|(known, _)| *known == id) {
         return Err(ErrorCode::NotAllowed.into());
     }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::machine::{Role, Session, SourceLink};
-use super::words::{Facts, Link, Request, SeatFact, Word, is_asking};
+use super::words::{Link, Request, Word, is_asking};
 use super::{Ask, Output, Situation};
 use crate::protocol::node::{Body, NodeId};
 use crate::protocol::{ErrorCode, Moment, ReceiverState, TransferState};
@@ -12,7 +12,7 @@ use crate::relay;
 use crate::transfer::Transfer;
 
 /// The least time between two tellings of what only moved on.
-const FACTS: Duration = Duration::from_millis(100);
+pub(super) const FACTS: Duration = Duration::from_millis(100);
 /// An edge that someone needs says its facts at least this often: a word that was lost unnoticed is mended.
 const BEAT: Duration = Duration::from_secs(1);
 /// How soon a home that could not be reached, or a record, is tried again.
@@ -32,10 +32,10 @@ pub(super) struct Edge {
     pub(super) home: NodeId,
     pub(super) reach: Reach,
     /// The number of the last facts, and when they were sent.
-    number: u64,
-    sent: Option<Moment>,
+    pub(super) number: u64,
+    pub(super) sent: Option<Moment>,
     /// When facts are to be sent next.
-    due: Option<Moment>,
+    pub(super) due: Option<Moment>,
     /// When the home was last heard, or looked for.
     pub(super) heard: Moment,
     pub(super) pending: Vec<Pending>,
@@ -43,7 +43,7 @@ pub(super) struct Edge {
     pub(super) denial: Denial,
     /// What was decided here while this was the home, to be said again.
     pub(super) before: Option<Box<Transfer>>,
-    idle_since: Moment,
+    pub(super) idle_since: Moment,
 }
 
 /// Whether the home can be reached.
@@ -154,59 +154,6 @@ impl Session {
         if let Role::Edge(edge) = &self.role {
             self.outputs.push_back(Output::Send { to: edge.home, body: Body::Stop { lane } });
         }
-    }
-
-    /// What only moved on is said soon.
-    pub(super) fn note_facts(&mut self, now: Moment) {
-        if let Role::Edge(edge) = &mut self.role {
-            let soon = edge.sent.map_or(now, |sent| (sent + FACTS).max(now));
-            edge.due = Some(edge.due.map_or(soon, |due| due.min(soon)));
-        }
-    }
-
-    /// Who comes and goes is said at once.
-    pub(super) fn note_facts_at_once(&mut self, now: Moment) {
-        if let Role::Edge(edge) = &mut self.role {
-            edge.due = Some(now);
-        }
-    }
-
-    /// Says the facts, if it is time.
-    pub(super) fn say_due_facts(&mut self, now: Moment) {
-        let needed = self.needs_edge();
-        let Role::Edge(edge) = &mut self.role else { return };
-        if needed {
-            edge.idle_since = now;
-        }
-        if edge.due.is_none_or(|due| now < due) {
-            return;
-        }
-        (edge.due, edge.sent) = (None, Some(now));
-        edge.number += 1;
-        let (number, home) = (edge.number, edge.home);
-        let facts = Facts {
-            number,
-            knows: self.number,
-            seats: self.seat_facts(),
-            lanes: self.relay.asked().collect(),
-        };
-        self.outputs.push_back(Output::Send { to: home, body: Word::Facts(facts).body() });
-    }
-
-    fn seat_facts(&self) -> Vec<SeatFact> {
-        let mut facts: Vec<SeatFact> = Vec::new();
-        for seat in &self.seats {
-            match facts.iter_mut().find(|fact| fact.member == seat.member) {
-                Some(fact) if seat.link == Link::Up => fact.link = Link::Up,
-                Some(_) => {}
-                None => facts.push(SeatFact {
-                    member: seat.member.clone(),
-                    link: seat.link,
-                    held: self.held.get(&seat.member).copied(),
-                }),
-            }
-        }
-        facts
     }
 
     /// A frame, wherever it finds this node.

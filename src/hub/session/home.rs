@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::machine::{Role, Session, Sharing};
-use super::words::{Facts, Link, Request, SeatFact, Word};
+use super::words::{Facts, Link, Request, Word};
 use super::{Ask, Decided, Output, Situation};
 use crate::protocol::node::{Body, NodeId};
 use crate::protocol::{ErrorCode, MemberId, Moment, Refusal};
@@ -18,11 +18,11 @@ const CLAIM: Duration = Duration::from_secs(2);
 /// The home's side of the role.
 #[derive(Debug)]
 pub(super) struct Home {
-    edges: BTreeMap<NodeId, EdgeOf>,
+    pub(super) edges: BTreeMap<NodeId, EdgeOf>,
     lanes: Vec<EdgeLane>,
     news: News,
     /// The newest situation that says something new, and the newest that the record holds.
-    newest: u64,
+    pub(super) newest: u64,
     saved: u64,
     /// What is decided and waits for its record.
     waiting: Vec<Waiting>,
@@ -39,15 +39,15 @@ enum News {
 
 /// What is known of an edge.
 #[derive(Debug, Default)]
-struct EdgeOf {
-    facts: Facts,
+pub(super) struct EdgeOf {
+    pub(super) facts: Facts,
 }
 
 /// A lane of an edge, and the sink that it is here.
 #[derive(Debug)]
-struct EdgeLane {
-    node: NodeId,
-    lane: u64,
+pub(super) struct EdgeLane {
+    pub(super) node: NodeId,
+    pub(super) lane: u64,
     sink: SinkId,
 }
 
@@ -169,7 +169,7 @@ impl Session {
         }
     }
 
-    fn say_to(&mut self, to: NodeId, word: &Word) {
+    pub(super) fn say_to(&mut self, to: NodeId, word: &Word) {
         self.outputs.push_back(Output::Send { to, body: word.body() });
     }
 
@@ -252,56 +252,6 @@ impl Session {
         }
     }
 
-    fn hear_facts(&mut self, now: Moment, from: NodeId, facts: Facts) {
-        let Role::Home(home) = &mut self.role else { return };
-        let edge = home.edges.entry(from).or_default();
-        if facts.number <= edge.facts.number {
-            return;
-        }
-        let newest = home.newest;
-        let before = std::mem::replace(&mut edge.facts, facts.clone());
-        for seat in &facts.seats {
-            let was = before.seats.iter().find(|was| was.member == seat.member);
-            self.take_seat_fact(now, seat, was);
-        }
-        let is_gone = |was: &&SeatFact| !facts.seats.iter().any(|seat| seat.member == was.member);
-        for was in before.seats.iter().filter(is_gone).filter(|was| was.link == Link::Up) {
-            let _ = self.tell_if_last_sink(now, was.member.clone());
-        }
-        self.keep_lanes(now, from, &facts);
-        for (lane, at, limit) in &facts.lanes {
-            self.pull_by_edge(now, from, *lane, *at, *limit);
-        }
-        let word =
-            if facts.knows < newest { Word::Situation(Box::new(self.situation(now))) } else { Word::Here };
-        self.say_to(from, &word);
-    }
-
-    /// What an edge says of one member, and `was` before.
-    fn take_seat_fact(&mut self, now: Moment, seat: &SeatFact, was: Option<&SeatFact>) {
-        let member = seat.member.clone();
-        let was_up = was.is_some_and(|was| was.link == Link::Up);
-        match seat.link {
-            Link::Up if !was_up => {
-                if self.tell(now, transfer::Input::SinkOpened { member: member.clone() }).is_err()
-                    && let Role::Home(home) = &mut self.role
-                {
-                    // The edge knows too little; it is told anew.
-                    home.note_news();
-                }
-            }
-            Link::Lost if was_up => drop(self.tell_if_last_sink(now, member.clone())),
-            Link::Up | Link::Lost => {}
-        }
-        if let Some(held) = seat.held
-            && was.and_then(|was| was.held) != Some(held)
-            && self.held.insert(member.clone(), held) != Some(held)
-        {
-            self.note_movement();
-            let _ = self.tell(now, transfer::Input::Received { member });
-        }
-    }
-
     pub(super) fn is_seated_at_an_edge(&self, member: &MemberId) -> bool {
         let Role::Home(home) = &self.role else { return false };
         let mut seats = home.edges.values().flat_map(|edge| &edge.facts.seats);
@@ -323,7 +273,7 @@ impl Session {
         lanes.iter().map(|lane| lane.sink)
     }
 
-    fn pull_by_edge(&mut self, now: Moment, node: NodeId, lane: u64, from: u64, limit: u64) {
+    pub(super) fn pull_by_edge(&mut self, now: Moment, node: NodeId, lane: u64, from: u64, limit: u64) {
         let one_lane = self.relay.is_one_lane();
         let Role::Home(home) = &mut self.role else { return };
         home.edges.entry(node).or_default();
@@ -360,16 +310,7 @@ impl Session {
         }
     }
 
-    /// Drops the lanes of an edge that it does not know of.
-    fn keep_lanes(&mut self, now: Moment, node: NodeId, facts: &Facts) {
-        if self.relay.is_one_lane() && (!facts.lanes.is_empty() || !facts.seats.is_empty()) {
-            return;
-        }
-        let is_known = |lane: u64| facts.lanes.iter().any(|(known, ..)| *known == lane);
-        self.drop_lanes(now, |known| known.node == node && !is_known(known.lane));
-    }
-
-    fn drop_lanes(&mut self, now: Moment, which: impl Fn(&EdgeLane) -> bool) {
+    pub(super) fn drop_lanes(&mut self, now: Moment, which: impl Fn(&EdgeLane) -> bool) {
         let Role::Home(home) = &mut self.role else { return };
         let dropped: Vec<_> = home.lanes.extract_if(.., |lane| which(lane)).collect();
         for lane in dropped {

@@ -12,8 +12,8 @@ use super::{Ask, Decided, Input, Output, Reply, Situation};
 use crate::protocol::node::NodeId;
 use crate::protocol::rooms::Status;
 use crate::protocol::{ErrorCode, MemberId, Moment, ReceiverState, Refusal, TransferState};
-use crate::relay::{self, Meter, Relay, SinkId};
-use crate::transfer::{self, Given, Transfer};
+use crate::relay::{self, Meter, Relay};
+use crate::transfer::{self, Transfer};
 
 /// Whether there are other nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -244,46 +244,6 @@ impl Session {
         Ok(())
     }
 
-    /// An edge's copy of the life is changed by the home alone.
-    fn must_be_home(&self) -> Result<(), Refusal> {
-        if self.is_home() { Ok(()) } else { Err(ErrorCode::UnexpectedChunk.into()) }
-    }
-
-    fn open_source(&mut self, now: Moment) -> Result<Reply, Refusal> {
-        if !self.is_home() {
-            if self.transfer.state().is_final() {
-                return Err(ErrorCode::TransferClosed.into());
-            }
-            self.source = SourceLink::Waits;
-            self.want_home();
-            return Ok(Reply::Later);
-        }
-        self.tell(now, transfer::Input::SourceOpened)?;
-        self.relay.handle(now, relay::Input::SourceUp)?;
-        self.source = SourceLink::Open;
-        Ok(Reply::Done)
-    }
-
-    fn lose_source(&mut self, now: Moment) -> Result<(), Refusal> {
-        self.source = SourceLink::None;
-        if !self.is_home() {
-            return Ok(());
-        }
-        let given = self.given();
-        self.relay.handle(now, relay::Input::SourceDown)?;
-        self.tell(now, transfer::Input::SourceLost { given })?;
-        Ok(())
-    }
-
-    /// How much of its bytes the source has given.
-    pub(super) fn given(&self) -> Given {
-        match self.relay.sent() {
-            _ if self.relay.has_all() => Given::All,
-            0 => Given::Nothing,
-            _ => Given::Part,
-        }
-    }
-
     /// Hands a word to the transfer's life.
     pub(super) fn tell(&mut self, now: Moment, input: transfer::Input) -> Result<Decided, Refusal> {
         Ok(match self.transfer.handle(now, input)? {
@@ -393,14 +353,6 @@ impl Session {
         self.outputs.push_back(Output::Ended { error });
     }
 
-    pub(super) fn close_sinks_of(&mut self, now: Moment, member: &MemberId, error: ErrorCode) {
-        for sink in self.sinks_of(member) {
-            self.steer_relay(now, relay::Input::SinkGone(sink));
-            self.outputs.push_back(Output::CloseSink { sink, error });
-        }
-        self.seats.retain(|seat| seat.member != *member);
-    }
-
     /// The relay refuses nothing of its own driver's.
     pub(super) fn steer_relay(&mut self, now: Moment, input: relay::Input) {
         let refused = self.relay.handle(now, input);
@@ -423,25 +375,6 @@ impl Session {
             }
             relay::Output::SinkEnded { sink, error } => self.on_sink_ended(now, sink, error),
         }
-    }
-
-    fn on_sink_ended(&mut self, now: Moment, sink: SinkId, error: ErrorCode) {
-        let Some(seat) = self.seats.iter().find(|seat| seat.sink == sink) else {
-            return self.end_edge_lane(now, sink, error);
-        };
-        let member = seat.member.clone();
-        self.outputs.push_back(Output::CloseSink { sink, error });
-        self.steer_relay(now, relay::Input::SinkGone(sink));
-        self.seats.retain(|seat| seat.sink != sink);
-        if self.is_home() {
-            let _ = self.tell(now, transfer::Input::SinkEnded { member, error });
-        } else {
-            self.note_facts(now);
-        }
-    }
-
-    fn sinks_of(&self, member: &MemberId) -> Vec<SinkId> {
-        self.seats.iter().filter(|seat| seat.member == *member).map(|seat| seat.sink).collect()
     }
 
     pub(super) fn state_of(&self, member: &MemberId) -> Option<ReceiverState> {

@@ -16,9 +16,11 @@
 //! meanwhile, and takes the home back if it has the source and the other does not.
 
 mod edge;
+mod facts;
 mod home;
 mod machine;
 mod seats;
+mod source;
 mod status;
 mod takeover;
 mod words;

@@ -171,4 +171,31 @@ impl Session {
     fn has_all(&self, member: &MemberId) -> bool {
         !self.is_home() || self.state_of(member) == Some(ReceiverState::Complete)
     }
+
+    pub(super) fn close_sinks_of(&mut self, now: Moment, member: &MemberId, error: ErrorCode) {
+        for sink in self.sinks_of(member) {
+            self.steer_relay(now, relay::Input::SinkGone(sink));
+            self.outputs.push_back(Output::CloseSink { sink, error });
+        }
+        self.seats.retain(|seat| seat.member != *member);
+    }
+
+    pub(super) fn on_sink_ended(&mut self, now: Moment, sink: SinkId, error: ErrorCode) {
+        let Some(seat) = self.seats.iter().find(|seat| seat.sink == sink) else {
+            return self.end_edge_lane(now, sink, error);
+        };
+        let member = seat.member.clone();
+        self.outputs.push_back(Output::CloseSink { sink, error });
+        self.steer_relay(now, relay::Input::SinkGone(sink));
+        self.seats.retain(|seat| seat.sink != sink);
+        if self.is_home() {
+            let _ = self.tell(now, transfer::Input::SinkEnded { member, error });
+        } else {
+            self.note_facts(now);
+        }
+    }
+
+    pub(super) fn sinks_of(&self, member: &MemberId) -> Vec<SinkId> {
+        self.seats.iter().filter(|seat| seat.member == *member).map(|seat| seat.sink).collect()
+    }
 }

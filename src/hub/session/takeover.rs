@@ -45,19 +45,6 @@ impl Session {
         self.relay.follow_another();
     }
 
-    /// A source's link here, where the home is another's: an old one goes, the only one takes the home back.
-    pub(super) fn settle_source(&mut self) {
-        if self.source != SourceLink::Open {
-            return;
-        }
-        if self.transfer.has_source() {
-            self.source = SourceLink::None;
-            self.outputs.push_back(Output::SourceDropped);
-        } else {
-            self.want_home();
-        }
-    }
-
     pub(super) fn say_again_what_was_decided(&mut self, now: Moment) {
         let Role::Edge(edge) = &mut self.role else { return };
         let Some(mine) = edge.before.take() else { return };
@@ -157,19 +144,6 @@ impl Session {
             }
         }
         self.take_source(now);
-    }
-
-    fn take_source(&mut self, now: Moment) {
-        if self.source == SourceLink::None {
-            return;
-        }
-        if self.tell(now, transfer::Input::SourceOpened).is_err() {
-            self.source = SourceLink::None;
-            return self.outputs.push_back(Output::SourceDropped);
-        }
-        self.source = SourceLink::Open;
-        self.outputs.push_back(Output::SourceTaken);
-        self.steer_relay(now, relay::Input::SourceUp);
     }
 }
 

@@ -18,7 +18,8 @@ export async function join(url, room, { client, link, ...words } = {}) {
   return new Person(link, room, joined);
 }
 
-class Person {
+/** A member of a room, by a link of its own. */
+export class Person {
   constructor(link, room, joined) {
     this.link = link;
     this.rooms = link.rooms;

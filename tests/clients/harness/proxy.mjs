@@ -29,7 +29,8 @@ class BadNetwork {
   async listen() {
     this.#server.listen(0, '127.0.0.1');
     await once(this.#server, 'listening');
-    this.url = `http://127.0.0.1:${this.#server.address().port}`;
+    this.port = this.#server.address().port;
+    this.url = `http://127.0.0.1:${this.port}`;
   }
 
   /** Resets every connection, as a router that forgot them does. New ones may come. */

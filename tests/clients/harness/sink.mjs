@@ -2,9 +2,10 @@
 // holds, takes only what continues it, and opens again on a new lane after every loss of its link. Whatever
 // the server sends that it should not have sent is kept in `faults`.
 
+import { askAgain, isPassing } from './again.mjs';
 import { MIB, sha256, toBuffer } from './bytes.mjs';
 import { ok } from './envelope.mjs';
-import { until } from './wait.mjs';
+import { PATIENCE, until } from './wait.mjs';
 
 export class Sink {
   /** Bytes held: everything before this offset. */
@@ -26,14 +27,19 @@ export class Sink {
   #limit = 0;
   #stopAt;
   #closed = false;
+  #patience;
   #earlier;
 
-  /** The sink of `accepted`, the answer to `transfer:accept`. It asks for nothing beyond `stopAt`. */
+  /**
+   * The sink of `accepted`, the answer to `transfer:accept`. It asks for nothing beyond `stopAt`. An opening
+   * that is refused after a loss of the link is tried again for `patience` milliseconds.
+   */
   constructor(
     wire,
     accepted,
-    { window = 2 * MIB, stopAt = Infinity, held = Buffer.alloc(0), lane = 0 } = {},
+    { window = 2 * MIB, stopAt = Infinity, held = Buffer.alloc(0), lane = 0, patience = 0 } = {},
   ) {
+    this.#patience = patience;
     this.transfer = accepted.transfer;
     this.#wire = wire;
     this.#token = accepted.token;
@@ -79,21 +85,28 @@ export class Sink {
     return this.size !== null && this.held === this.size;
   }
 
+  /** How far it has asked for. */
+  get asked() {
+    return this.#limit;
+  }
+
   /** Once it holds `offset` bytes. */
-  reaches(offset) {
+  reaches(offset, ms = PATIENCE) {
     return until(
       `${this.transfer} holds ${offset} bytes`,
       () => this.held >= offset,
       () => this.#seen(),
+      ms,
     );
   }
 
   /** Once it holds everything: its bytes. */
-  async whole() {
+  async whole(ms = PATIENCE) {
     await until(
       `${this.transfer} is whole`,
       () => this.isWhole,
       () => this.#seen(),
+      ms,
     );
     return this.bytes();
   }
@@ -108,6 +121,21 @@ export class Sink {
     return this.#wire.ask('sink:done', { transfer: this.transfer, digest });
   }
 
+  /** Says so over whatever link there is, and again after a fault; the last answer. */
+  async doneAtLast(digest = sha256(this.bytes())) {
+    const end = Date.now() + this.#patience;
+    for (;;) {
+      const { drops } = this.#wire;
+      const isStill = () => drops === this.#wire.drops && this.#wire.socket.connected;
+      const words = { transfer: this.transfer, digest };
+      const answer = await askAgain(this.#wire, 'sink:done', words, { ms: 0, isStill });
+      if ((answer && !isPassing(answer)) || Date.now() > end) return answer;
+      await this.#wire.connected();
+      const open = { token: this.#token, lane: (this.lane += 1), from: this.held, limit: this.held };
+      await askAgain(this.#wire, 'sink:open', open, { ms: this.#patience });
+    }
+  }
+
   #opening() {
     this.lane += 1;
     this.#limit = this.#wanted();
@@ -116,10 +144,21 @@ export class Sink {
 
   #reopen() {
     if (this.#closed || this.isWhole) return;
-    this.#wire.socket.emit('sink:open', this.#opening(), (answer) => {
-      if (answer.code === 200) this.size = answer.data.size ?? this.size;
-      else this.faults.push(`could not open again: ${JSON.stringify(answer)}`);
-    });
+    if (this.#patience > 0) this.#openAgain();
+    else this.#wire.socket.emit('sink:open', this.#opening(), (answer) => this.#opened(answer));
+  }
+
+  async #openAgain() {
+    const drops = this.#wire.drops;
+    const isStill = () => !this.#closed && drops === this.#wire.drops;
+    const words = () => this.#opening();
+    const answer = await askAgain(this.#wire, 'sink:open', words, { ms: this.#patience, isStill });
+    if (answer) this.#opened(answer);
+  }
+
+  #opened(answer) {
+    if (answer.code === 200) this.size = answer.data.size ?? this.size;
+    else this.faults.push(`could not open again: ${JSON.stringify(answer)}`);
   }
 
   #took({ lane, offset }, bytes) {

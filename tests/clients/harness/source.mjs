@@ -1,6 +1,7 @@
 // A sender's half of `/transfers`, written from the protocol reference: it sends what is pulled, from where
 // it is pulled, never more, and opens again after every loss of its link.
 
+import { askAgain } from './again.mjs';
 import { KIB } from './bytes.mjs';
 import { ok } from './envelope.mjs';
 
@@ -14,16 +15,23 @@ export class Source {
   answers = [];
   /** Every pull that came, in order. */
   pulls = [];
+  /** How far it was asked for, all in all, by transfer. */
+  granted = new Map();
+  /** Why it could not open again, in words. */
+  faults = [];
   #wire;
   #chunk;
+  #patience;
   #files = new Map();
   #lanes = new Map();
   #unanswered = 0;
   #closed = false;
 
-  constructor(wire, { chunk = 256 * KIB } = {}) {
+  /** An opening that is refused after a loss of the link is tried again for `patience` milliseconds. */
+  constructor(wire, { chunk = 256 * KIB, patience = 0 } = {}) {
     this.#wire = wire;
     this.#chunk = chunk;
+    this.#patience = patience;
     wire.socket.on('pull', (pull) => this.#pulled(pull));
     wire.socket.on('stop', ({ transfer, lane }) => this.#lanes.delete(key(transfer, lane)));
     wire.socket.on('connect', () => this.#reopen());
@@ -53,6 +61,7 @@ export class Source {
     if (this.#closed || !this.#files.has(pull.transfer)) return;
     this.pulls.push(pull);
     const { transfer, lane, from, limit } = pull;
+    this.granted.set(transfer, Math.max(this.granted.get(transfer) ?? 0, limit));
     const known = this.#lanes.get(key(transfer, lane));
     if (known) known.limit = Math.max(known.limit, limit);
     else this.#lanes.set(key(transfer, lane), { transfer, lane, offset: from, limit });
@@ -90,7 +99,17 @@ export class Source {
   #reopen() {
     this.#forget();
     if (this.#closed) return;
-    for (const { token } of this.#files.values()) this.#wire.tell('source:open', { token });
+    for (const { token } of this.#files.values()) {
+      if (this.#patience > 0) this.#openAgain(token);
+      else this.#wire.tell('source:open', { token });
+    }
+  }
+
+  async #openAgain(token) {
+    const drops = this.#wire.drops;
+    const isStill = () => !this.#closed && drops === this.#wire.drops;
+    const answer = await askAgain(this.#wire, 'source:open', { token }, { ms: this.#patience, isStill });
+    if (answer && answer.code !== 200) this.faults.push(`could not open again: ${JSON.stringify(answer)}`);
   }
 }
 

@@ -21,12 +21,12 @@ export async function within(promise, what, ms = PATIENCE) {
 }
 
 /** Waits until `condition()` is true, and returns what it returned. `seen()` adds to the error what there was instead. */
-export async function until(what, condition, seen = () => '') {
-  const end = Date.now() + PATIENCE;
+export async function until(what, condition, seen = () => '', ms = PATIENCE) {
+  const end = Date.now() + ms;
   for (;;) {
     const value = await condition();
     if (value) return value;
-    if (Date.now() > end) throw new Error(`waited ${PATIENCE / 1000} s until ${what}; ${seen()}`);
+    if (Date.now() > end) throw new Error(`waited ${ms / 1000} s until ${what}; ${seen()}`);
     await delay(5);
   }
 }

@@ -1,0 +1,311 @@
+//! What people and transfers say to a room, on this node: what changes the room becomes an entry of its log,
+//! and is answered when it came back; what only asks is answered at once, from the copy that is here.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::super::answer::{Answer, Outcome};
+use super::super::port::PeerPort;
+use super::super::room_handle::Command;
+use super::super::transfer_handle::{self, TransferHandle, Wish};
+use super::super::{File, Offered, random};
+use super::following::drain;
+use super::queue::Showing;
+use super::{Task, View};
+use crate::protocol::rooms::{
+    Accepted, AcceptedDrop, Join, Joined, Offer, OfferTaken, OfferedDrop, OfferedTransfer, OutgoingTransfer,
+    Picked, Said, Status,
+};
+use crate::protocol::{DropId, ErrorCode, MemberId, MessageId, Secret, TransferId};
+use crate::room::{Entry, Fresh, Input, PeerId, Reply};
+
+/// Commands that may wait for what their links said before, at most; one more is refused with `overloaded`.
+const HELD: usize = 4096;
+
+/// What is owed for an entry, once it is known what came of it.
+pub(super) enum Owed {
+    Join { peer: PeerId, port: Arc<dyn PeerPort>, answer: Answer<Box<Joined>> },
+    Leave(Answer<()>),
+    Say(Answer<Said>),
+    Offer(Answer<OfferTaken>),
+    Nothing,
+}
+
+impl Task {
+    /// Whoever has said something that is still on its way, is heard on what it says then after that.
+    pub(super) fn hold_or_obey(&mut self, command: Command) {
+        let reader = match &command {
+            Command::Accept { peer, .. }
+            | Command::AcceptDrop { peer, .. }
+            | Command::Reject { peer, .. }
+            | Command::Steer { peer, .. } => Some(*peer),
+            _ => None,
+        };
+        match reader.and_then(|peer| self.queue.last_owed_to(peer)) {
+            Some(_) if self.queue.is_full() || self.held.len() >= HELD => {}
+            Some(count) => self.held.push_back((count, command)),
+            None => self.obey(command),
+        }
+    }
+
+    pub(super) fn release_held(&mut self) {
+        if self.held.is_empty() {
+            return;
+        }
+        let known = self.queue.first_owed().unwrap_or(u64::MAX);
+        let (free, held): (VecDeque<_>, _) =
+            std::mem::take(&mut self.held).into_iter().partition(|(after, _)| *after < known);
+        self.held = held;
+        for (_, command) in free {
+            self.obey(command);
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Join { peer, port, join, answer } => self.join(peer, port, join, answer),
+            Command::Leave { peer, answer } => self.submit(Input::Leave { peer }, Owed::Leave(answer)),
+            Command::Lost { peer } => {
+                self.peers.remove(&peer);
+                self.submit_always(Input::Lost { peer });
+            }
+            Command::NodeLost(node) => self.lose_node(node),
+            Command::Say { peer, text, answer } => {
+                let id = MessageId::from_random(random());
+                self.submit(Input::Say { peer, text, id }, Owed::Say(answer));
+            }
+            Command::Offer { peer, offer, answer } => self.offer(peer, offer, answer),
+            Command::Accept { peer, transfer, answer } => self.accept(peer, transfer, answer),
+            Command::AcceptDrop { peer, drop, answer } => self.accept_drop(peer, drop, answer),
+            Command::Reject { peer, picked, answer } => self.reject(peer, picked, answer),
+            Command::Steer { peer, transfer, wish, answer } => self.steer(peer, transfer, wish, answer),
+            Command::Transfers { drop, answer } => answer.give(self.transfers(&drop)),
+            Command::Status(status) => self.status(status),
+            Command::Gone(transfer) => self.submit_always(Input::Gone { transfer }),
+        }
+    }
+
+    /// Says something to the room, unless too much is on its way already.
+    fn submit(&mut self, input: Input, owed: Owed) {
+        // What is dropped answers `overloaded`.
+        if !self.queue.is_full() {
+            let entry = self.entry(input);
+            self.put(entry, owed);
+        }
+    }
+
+    /// As [`Self::submit`], of what cannot be refused: at most one for each link, node or transfer.
+    pub(super) fn submit_always(&mut self, input: Input) {
+        let entry = self.entry(input);
+        self.put(entry, Owed::Nothing);
+    }
+
+    /// Puts an entry on its way. Alone it is taken here at once, and appended later if it was not refused.
+    pub(super) fn put(&mut self, entry: Entry, owed: Owed) {
+        if !matches!(self.view, View::Alone(_)) {
+            self.queue.push(entry, Showing::Owed(owed));
+        } else if self.take_here(entry.clone(), owed) {
+            self.queue.push(entry, Showing::Shown);
+        }
+    }
+
+    /// Takes an entry into the copy that people here are shown. Whether it was not refused.
+    pub(super) fn take_here(&mut self, entry: Entry, owed: Owed) -> bool {
+        let (now, input) = (self.now(), entry.input.clone());
+        let shown = self.shown_mut();
+        let Some(outcome) = shown.take(now, entry) else { return true };
+        let outputs = drain(shown.room_mut());
+        let is_taken = outcome.is_ok();
+        self.note_drops(&input, &outcome);
+        self.settle(owed, outcome);
+        self.carry_out(outputs);
+        self.forget_ports();
+        is_taken
+    }
+
+    /// Which drops and transfers are found here from now on.
+    pub(super) fn note_drops(&mut self, input: &Input, outcome: &Outcome<Reply>) {
+        match (input, outcome) {
+            (_, Ok(Reply::Offered { drop, .. })) => self.drops.learn(drop),
+            (Input::Gone { transfer }, Ok(_)) => self.drops.forget(transfer),
+            _ => {}
+        }
+    }
+
+    /// Gives what is owed.
+    pub(super) fn settle(&mut self, owed: Owed, outcome: Outcome<Reply>) {
+        match owed {
+            Owed::Join { peer, port, answer } => answer.give(match outcome {
+                Ok(Reply::Joined(joined)) => {
+                    self.peers.insert(peer, port);
+                    tracing::info!(room.id = %self.id, member.id = %joined.member.id, "member joined");
+                    Ok(joined)
+                }
+                other => wrong(other),
+            }),
+            Owed::Leave(answer) => answer.give(outcome.map(drop)),
+            Owed::Say(answer) => answer.give(match outcome {
+                Ok(Reply::Said(said)) => Ok(said),
+                other => wrong(other),
+            }),
+            Owed::Offer(answer) => answer.give(match outcome {
+                Ok(Reply::Offered { drop, from, invited }) => {
+                    Ok(self.start_transfers(&drop, &from, &invited))
+                }
+                other => wrong(other),
+            }),
+            Owed::Nothing => {}
+        }
+    }
+
+    fn join(&mut self, peer: PeerId, port: Arc<dyn PeerPort>, join: Join, answer: Answer<Box<Joined>>) {
+        let is_said = || self.queue.iter().any(|own| matches!(own.entry.input, Input::Rules(_)));
+        if self.shown().room().is_empty() && !is_said() {
+            self.submit_always(Input::Rules(self.hub.options().room));
+        }
+        let fresh = Fresh { member: MemberId::from_random(random()), key: Secret::from_random(random()) };
+        let input = Input::Join { peer, knock: join.into(), fresh };
+        self.submit(input, Owed::Join { peer, port, answer });
+    }
+
+    fn status(&mut self, status: Box<Status>) {
+        let entry = self.entry(Input::Status(status));
+        if !matches!(self.view, View::Alone(_)) {
+            self.queue.push_status(entry, Showing::Owed(Owed::Nothing));
+        } else if self.take_here(entry.clone(), Owed::Nothing) {
+            self.queue.push_status(entry, Showing::Shown);
+        }
+    }
+
+    fn offer(&mut self, peer: PeerId, offer: Offer, answer: Answer<OfferTaken>) {
+        if self.hub.transfers_left() < offer.files.len() {
+            return answer.refuse(ErrorCode::Overloaded);
+        }
+        let drop = DropId::from_random(random());
+        let transfers = offer.files.iter().map(|_| TransferId::from_random(random())).collect();
+        self.submit(Input::Offer { peer, offer, drop, transfers }, Owed::Offer(answer));
+    }
+
+    fn start_transfers(
+        &mut self,
+        drop: &OfferedDrop,
+        from: &MemberId,
+        invited: &Arc<[MemberId]>,
+    ) -> OfferTaken {
+        let start = |offered: &OfferedTransfer| {
+            let token = Secret::from_random(random());
+            let file = Arc::new(File {
+                name: offered.name.clone(),
+                path: offered.path.clone(),
+                media_type: offered.media_type.clone(),
+                size: offered.size,
+                modified: offered.modified,
+            });
+            let transfer = offered.transfer.clone();
+            let of = Offered { transfer: transfer.clone(), from: from.clone(), invited: Arc::clone(invited) };
+            self.hub.start_transfer(of, file, token.clone(), self.handle.clone(), self.id.clone());
+            OutgoingTransfer { transfer, name: offered.name.clone(), token }
+        };
+        let transfers = drop.transfers.iter().map(start).collect();
+        tracing::info!(room.id = %self.id, drop.id = %drop.drop, "drop offered");
+        OfferTaken { drop: drop.drop.clone(), transfers }
+    }
+
+    fn transfers(&self, drop: &DropId) -> Outcome<Vec<(TransferId, TransferHandle)>> {
+        let transfers = self.drops.transfers(drop).ok_or(ErrorCode::DropNotFound)?;
+        let known = |transfer: TransferId| Some((transfer.clone(), self.drops.handle_of(&transfer)?));
+        Ok(transfers.into_iter().filter_map(known).collect())
+    }
+
+    /// What the copy that is here says, without being changed.
+    fn ask(&mut self, input: Input) -> Outcome<Reply> {
+        let now = self.now();
+        self.shown_mut().room_mut().handle(now, input)
+    }
+
+    fn pick(&mut self, peer: PeerId, picked: Picked) -> Outcome<(MemberId, Vec<TransferId>)> {
+        match self.ask(Input::Pick { peer, picked }) {
+            Ok(Reply::Picked { member, transfers }) => Ok((member, transfers)),
+            other => wrong(other),
+        }
+    }
+
+    fn accept(&mut self, peer: PeerId, transfer: TransferId, answer: Answer<Accepted>) {
+        match self.pick(peer, Picked::Transfer(transfer.clone())) {
+            Ok((member, _)) => self.accept_one(&member, transfer, answer),
+            Err(refusal) => answer.refuse(refusal),
+        }
+    }
+
+    fn accept_one(&self, member: &MemberId, transfer: TransferId, answer: Answer<Accepted>) {
+        let Some(handle) = self.drops.handle_of(&transfer) else {
+            return answer.refuse(ErrorCode::TransferNotFound);
+        };
+        handle.send(transfer_handle::Command::Accept {
+            member: member.clone(),
+            token: Secret::from_random(random()),
+            answer: answer.map(move |outcome: Outcome<(Secret, Arc<File>)>| {
+                outcome.map(|(token, file)| Accepted {
+                    url: format!("/transfers/{transfer}/content?token={}", token.expose()),
+                    transfer,
+                    token,
+                    name: file.name.clone(),
+                    size: file.size,
+                    media_type: file.media_type.clone(),
+                })
+            }),
+        });
+    }
+
+    /// All at once: what can still be had is in the answer, the rest is left out.
+    fn accept_drop(&mut self, peer: PeerId, drop: DropId, answer: Answer<AcceptedDrop>) {
+        let (member, transfers) = match self.pick(peer, Picked::Drop(drop.clone())) {
+            Ok(picked) => picked,
+            Err(refusal) => return answer.refuse(refusal),
+        };
+        let whole = answer.map(move |accepted: Outcome<Vec<Outcome<Accepted>>>| {
+            let transfers: Vec<Accepted> = accepted?.into_iter().flatten().collect();
+            if transfers.is_empty() {
+                return Err(ErrorCode::TransferClosed.into());
+            }
+            let zip = zip_path(&drop, &transfers);
+            Ok(AcceptedDrop { transfers, zip })
+        });
+        for (transfer, part) in transfers.iter().zip(whole.parts(transfers.len())) {
+            self.accept_one(&member, transfer.clone(), part);
+        }
+    }
+
+    fn reject(&mut self, peer: PeerId, picked: Picked, answer: Answer<()>) {
+        let (member, transfers) = match self.pick(peer, picked) {
+            Ok(picked) => picked,
+            Err(refusal) => return answer.refuse(refusal),
+        };
+        for handle in transfers.iter().filter_map(|transfer| self.drops.handle_of(transfer)) {
+            // One that has ended meanwhile needs no rejection.
+            let member = member.clone();
+            handle.send(transfer_handle::Command::Reject { member, answer: Answer::new(std::mem::drop) });
+        }
+        answer.give(Ok(()));
+    }
+
+    fn steer(&mut self, peer: PeerId, transfer: TransferId, wish: Wish, answer: Answer<()>) {
+        match self.ask(Input::Steer { peer, transfer: transfer.clone() }) {
+            Ok(Reply::Steer { by }) => match self.drops.handle_of(&transfer) {
+                Some(handle) => handle.send(transfer_handle::Command::Steer { wish, by, answer }),
+                None => answer.refuse(ErrorCode::TransferNotFound),
+            },
+            other => answer.give(wrong(other)),
+        }
+    }
+}
+
+/// A reply that the room never gives to this input; a refusal stays one.
+fn wrong<T>(outcome: Outcome<Reply>) -> Outcome<T> {
+    Err(outcome.err().unwrap_or_else(|| ErrorCode::Internal.into()))
+}
+
+fn zip_path(drop: &DropId, transfers: &[Accepted]) -> String {
+    let token = transfers.first().map_or("", |accepted| accepted.token.expose());
+    format!("/drops/{drop}/content?token={token}")
+}

@@ -1,0 +1,127 @@
+//! A real `redis-server` of a test's own: on a free port, with nothing on disk, that can be killed, started
+//! anew and told to misbehave. It ends with the test.
+
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use deadpool_redis::redis;
+use tempfile::TempDir;
+use tokio::time::{interval, timeout};
+
+/// Longer than anything here takes; only a broken promise waits for it.
+pub(crate) const LONG: Duration = Duration::from_secs(20);
+
+/// See the module.
+pub(crate) struct Server {
+    pub(crate) port: u16,
+    arguments: Vec<String>,
+    dir: TempDir,
+    process: Option<Child>,
+}
+
+/// A port that was free a moment ago.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+}
+
+/// Waits for a condition.
+pub(crate) async fn eventually<T>(what: &str, mut check: impl AsyncFnMut() -> Option<T>) -> T {
+    let waiting = async {
+        let mut tick = interval(Duration::from_millis(10));
+        loop {
+            tick.tick().await;
+            if let Some(found) = check().await {
+                return found;
+            }
+        }
+    };
+    timeout(LONG, waiting).await.unwrap_or_else(|_| panic!("waited in vain: {what}"))
+}
+
+/// Waits, and checks all the while that something stays so.
+pub(crate) async fn stays(what: &str, time: Duration, mut check: impl AsyncFnMut() -> bool) {
+    let waiting = async {
+        let mut tick = interval(Duration::from_millis(20));
+        loop {
+            tick.tick().await;
+            assert!(check().await, "it did not stay so: {what}");
+        }
+    };
+    let _ = timeout(time, waiting).await;
+}
+
+impl Server {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    pub(crate) async fn start_with(arguments: &[&str]) -> Self {
+        let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+        let mut server =
+            Self { port: free_port(), arguments, dir: tempfile::tempdir().unwrap(), process: None };
+        server.restart();
+        server.is_ready().await;
+        server
+    }
+
+    /// Starts it again, with nothing of what it knew.
+    pub(crate) fn restart(&mut self) {
+        let port = self.port.to_string();
+        let process = Command::new("redis-server")
+            .args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+            .args(["--enable-debug-command", "yes", "--dir", self.dir.path().to_str().unwrap()])
+            .args(&self.arguments)
+            .stdout(Stdio::null())
+            .spawn();
+        self.process = Some(process.expect("redis-server is installed: the Makefile does it"));
+    }
+
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().unwrap();
+            process.wait().unwrap();
+        }
+    }
+
+    async fn is_ready(&self) {
+        let client = redis::Client::open(self.url()).unwrap();
+        eventually("redis-server starts", async || {
+            let mut connection = client.get_multiplexed_async_connection().await.ok()?;
+            let answer = redis::cmd("PING").query_async::<redis::Value>(&mut connection).await;
+            // One that wants a password is ready too.
+            match answer {
+                Ok(_) => Some(()),
+                Err(error) => (error.code() == Some("NOAUTH")).then_some(()),
+            }
+        })
+        .await;
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Runs a command of an administrator, and does not wait for what it answers.
+    pub(crate) async fn order(&self, command: &[&str]) {
+        let client = redis::Client::open(self.url()).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let mut order = redis::cmd(command[0]);
+        order.arg(&command[1..]);
+        let _ = order.query_async::<redis::Value>(&mut connection).await;
+    }
+
+    pub(crate) async fn ask<T: redis::FromRedisValue>(&self, command: &[&str]) -> T {
+        let client = redis::Client::open(self.url()).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let mut order = redis::cmd(command[0]);
+        order.arg(&command[1..]);
+        order.query_async(&mut connection).await.unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
