@@ -29,9 +29,10 @@ run: release
 test: test-sdk test-rust test-clients test-browser
 	@printf '\n== all tests passed\n'
 
-##  make bench    throughput and CPU time against a plain Node socket.io relay
+##  make bench    throughput and CPU time against a plain Node socket.io relay, on one node and across several
 .PHONY: bench
 bench: rust page
+	@$(NEED) 'redis-server --version' redis-server
 	cargo bench --locked --bench relay
 
 ##  make page     build the page into client-demo/dist, from where the next cargo build takes it
