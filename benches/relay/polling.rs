@@ -4,6 +4,7 @@
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -24,6 +25,7 @@ pub(crate) fn run() -> Outcome<()> {
     let wrong = Server::roomdrop_of_many("bench-b", redis.addr)?;
     let mut ways = [Way::to(right.addr)?, Way::to(wrong.addr)?];
     let session = ways[0].open()?;
+    ways[1].wait_for(&session)?;
     let mut times = [const { (Vec::new(), Vec::new()) }; 2];
     for round in 0..TIMES + 20 {
         for (way, (posts, gets)) in ways.iter_mut().zip(&mut times) {
@@ -70,6 +72,18 @@ impl Way {
         self.request("POST", &sid, "40/rooms,")?;
         while !self.request("GET", &sid, "")?.contains("40/rooms,") {}
         Ok(sid)
+    }
+
+    /// Waits until this node has heard of the one that has the session: both have just started.
+    fn wait_for(&mut self, sid: &str) -> Outcome<()> {
+        let begun = Instant::now();
+        loop {
+            match self.round_trip(sid) {
+                Ok(_) => return Ok(()),
+                Err(error) if begun.elapsed() > PATIENCE => return Err(error),
+                Err(_) => thread::sleep(Duration::from_millis(20)),
+            }
+        }
     }
 
     /// Asks by POST and waits for the answer by GET; the time each took.
