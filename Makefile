@@ -36,7 +36,7 @@ cluster: release redis nginx
 test: test-sdk test-rust test-clients test-browser
 	@printf '\n== all tests passed\n'
 
-##  make bench    throughput and CPU time against a plain Node socket.io relay
+##  make bench    throughput and CPU time against a plain Node socket.io relay, on one node and across several
 .PHONY: bench
 bench: rust page redis
 	cargo bench --locked --bench relay
