@@ -58,6 +58,8 @@ pub struct Session {
     pub(super) shown: Option<Status>,
     /// The situation's number: of the newest made at the home, of the newest heard of at an edge.
     pub(super) number: u64,
+    /// Bytes that the source got to homes before this one.
+    pub(super) sent_before: u64,
     pub(super) next_sink: u64,
     pub(super) next_ask: u64,
     pub(super) outputs: VecDeque<Output>,
@@ -104,6 +106,7 @@ impl Session {
             told: Told::Since(now),
             shown: None,
             number: 0,
+            sent_before: 0,
             next_sink: 0,
             // Numbers of an earlier run of this node's part must not come again.
             next_ask: now.unix_millis() << 8,

@@ -130,7 +130,8 @@ impl Session {
         self.steer_relay(now, relay::Input::SourceDown);
         self.relay.follow_source();
         self.relay.number_lanes_from(self.epoch << LANES_PER_EPOCH_BITS);
-        let given = match self.shown.as_ref().map_or(0, |status| status.sent) {
+        self.sent_before = self.shown.as_ref().map_or(0, |status| status.sent);
+        let given = match self.sent_before {
             0 => Given::Nothing,
             _ => Given::Part,
         };
