@@ -93,11 +93,6 @@ impl Home {
         Self { news: News::Some, claims_until: Some(now + CLAIM), ..Self::new(now) }
     }
 
-    /// Wishes that are answered although the record does not say so.
-    pub(super) fn unsaved_wishes(self) -> Vec<Request> {
-        self.unsaved
-    }
-
     fn keep_wishes(&mut self) {
         for waiting in &self.waiting {
             if let Some(party) = waiting.request.wishes() {
@@ -127,14 +122,18 @@ impl Home {
         self
     }
 
-    /// What was decided and is not answered yet, for this node's own people: to be asked of another home. A token
-    /// that was chosen stays.
-    pub(super) fn unanswered_here(&mut self) -> impl Iterator<Item = (Ask, Request)> {
+    /// What the record never came to say, to be asked of another home: what is decided and not answered yet, for
+    /// this node's own people (a token that was chosen stays), and wishes that were answered without it.
+    pub(super) fn take_unsaved(&mut self) -> Vec<(Option<Ask>, Request)> {
         let here = self.waiting.extract_if(.., |waiting| waiting.to.is_none());
-        here.map(|Waiting { ask, request, decided, .. }| match (request, decided) {
-            (Request::Accept { member, .. }, Decided::Accepted(token)) => (ask, Request::Accept { member, token }),
-            (request, _) => (ask, request),
-        })
+        let unanswered = here.map(|Waiting { ask, request, decided, .. }| match (request, decided) {
+            (Request::Accept { member, .. }, Decided::Accepted(token)) => {
+                (Some(ask), Request::Accept { member, token })
+            }
+            (request, _) => (Some(ask), request),
+        });
+        let wishes = self.unsaved.drain(..).map(|request| (None, request));
+        wishes.chain(unanswered).collect()
     }
 }
 
@@ -384,8 +383,7 @@ impl Session {
         self.drop_lanes(now, |lane| lane.sink == sink);
         let Role::Home(home) = &self.role else { return };
         let Some(edge) = home.edges.get(&node) else { return };
-        let seated: Vec<_> =
-            edge.facts.seats.iter().map(|seat| (seat.member.clone(), seat.link)).collect();
+        let seated: Vec<_> = edge.facts.seats.iter().map(|seat| (seat.member.clone(), seat.link)).collect();
         for (member, link) in seated {
             self.end_receiver_at(now, Some(node), member, link, error);
         }

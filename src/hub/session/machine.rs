@@ -163,7 +163,10 @@ impl Session {
                     Told::Behind(since) => Some(since + PROGRESS),
                     Told::Since(_) => None,
                 };
-                [progress, self.transfer.poll_timeout(), home.poll_timeout(self.waits_for_source())].into_iter().flatten().min()
+                [progress, self.transfer.poll_timeout(), home.poll_timeout(self.waits_for_source())]
+                    .into_iter()
+                    .flatten()
+                    .min()
             }
             Role::Edge(edge) => Some(edge.poll_timeout(self.needs_edge())),
         };
