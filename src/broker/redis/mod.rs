@@ -383,4 +383,8 @@ impl Broker for Redis {
         self.is_leaving.store(true, Ordering::Relaxed);
         self.roster.hurry.notify_one();
     }
+
+    fn leaving(&self) -> Vec<NodeId> {
+        self.roster.leaving()
+    }
 }
