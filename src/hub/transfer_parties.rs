@@ -134,6 +134,7 @@ impl Task {
     }
 
     /// Has something decided, here or by the home.
+    /// Hands on what may be decided at once: whoever asks is known before the answer is.
     pub(super) fn decide(&mut self, input: Input, asker: Asker) {
         let now = self.hub.clock().now();
         let reply = self.session.handle(now, input);
@@ -141,7 +142,7 @@ impl Task {
         self.carry_out();
     }
 
-    pub(super) fn answer_when_decided(&mut self, reply: Outcome<Reply>, asker: Asker) {
+    fn answer_when_decided(&mut self, reply: Outcome<Reply>, asker: Asker) {
         match reply {
             Ok(Reply::Asked(ask)) => drop(self.asks.insert(ask, asker)),
             Ok(Reply::Decided(decided)) => self.answer_asker(asker, Ok(decided)),
@@ -199,13 +200,16 @@ impl Task {
     }
 
     pub(super) fn sink_says(&mut self, peer: PeerId, input: impl FnOnce(SinkId) -> Input) -> Outcome<Reply> {
+        let sink = self.sink_of(peer)?;
+        self.give(input(sink))
+    }
+
+    /// The sink that a link has here.
+    pub(super) fn sink_of(&self, peer: PeerId) -> Result<SinkId, ErrorCode> {
         match self.sinks.iter().find(|(_, open)| open.peer == peer) {
-            Some((sink, _)) => {
-                let sink = *sink;
-                self.give(input(sink))
-            }
-            None if self.session.transfer().state().is_final() => Err(ErrorCode::TransferClosed.into()),
-            None => Err(ErrorCode::NotAllowed.into()),
+            Some((sink, _)) => Ok(*sink),
+            None if self.session.transfer().state().is_final() => Err(ErrorCode::TransferClosed),
+            None => Err(ErrorCode::NotAllowed),
         }
     }
 
