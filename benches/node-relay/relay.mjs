@@ -1,10 +1,20 @@
 // The relay one would write first: what comes from one socket goes out to the others of its room, and
-// the sender learns that its chunk was taken. It exists to be measured against; it checks nothing.
+// the sender learns that its chunk was taken. With REDIS_URL it is one of several, joined by Socket.IO's
+// own Redis adapter. It exists to be measured against; it checks nothing.
 import { createServer } from "node:http";
+import { createAdapter } from "@socket.io/redis-adapter";
+import { createClient } from "redis";
 import { Server } from "socket.io";
 
 const http = createServer();
-new Server(http).on("connection", (socket) => {
+const io = new Server(http);
+if (process.env.REDIS_URL) {
+  const publish = createClient({ url: process.env.REDIS_URL });
+  const subscribe = publish.duplicate();
+  await Promise.all([publish.connect(), subscribe.connect()]);
+  io.adapter(createAdapter(publish, subscribe));
+}
+io.on("connection", (socket) => {
   socket.on("join", (room, joined) => {
     socket.join(room);
     joined();

@@ -1,7 +1,8 @@
 //! The benchmark of the relay: how fast, at what cost, beside a minimal relay on Node's Socket.IO in the
-//! same run. Servers and load share the machine, over loopback; the load speaks raw WebSocket frames, so
-//! that it costs little. Run it by `cargo bench --bench relay`, or a part of it by
-//! `cargo bench --bench relay -- one-to-one one-to-eight stalled first-byte`.
+//! same run; on one node, and across several that a Redis of its own joins. Servers and load share the
+//! machine, over loopback; the load speaks raw WebSocket frames, so that it costs little. Run it by
+//! `cargo bench --bench relay`, or a part of it by `cargo bench --bench relay -- one-to-one one-to-eight
+//! stalled first-byte across across-to-eight bystander polling failover`.
 //!
 //! MB and GB are powers of ten. "Delivered" counts every receiver's bytes. Figures are medians of
 //! [`ROUNDS`] rounds, in which the relays take turns.
@@ -10,12 +11,20 @@ use std::{error::Error, thread::JoinHandle, time::Duration};
 
 use process::Server;
 
+mod across;
+mod failover;
 mod node;
+mod party;
+mod polling;
 mod process;
+mod publish;
+mod redis;
 mod roomdrop;
+mod source;
 mod wire;
 
-type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
+type Fault = Box<dyn Error + Send + Sync>;
+type Outcome<T> = Result<T, Fault>;
 
 /// Bytes of a chunk.
 const CHUNK: usize = 256 * 1024;
@@ -25,6 +34,11 @@ const MIB: u64 = 1 << 20;
 const ONE_TO_ONE: u64 = 2048 * MIB;
 const ONE_TO_EIGHT: u64 = 1024 * MIB;
 const STALLED: u64 = 512 * MIB;
+const ACROSS: u64 = 1024 * MIB;
+const ACROSS_TO_EIGHT: u64 = 512 * MIB;
+/// Node is slower across nodes, and its figures do not change with the size.
+const ACROSS_BY_NODE: u64 = 256 * MIB;
+const ACROSS_TO_EIGHT_BY_NODE: u64 = 128 * MIB;
 const FIRST_BYTES: usize = 31;
 
 /// Which the straggler's patience is, as delivered.
@@ -75,6 +89,21 @@ fn main() -> Outcome<()> {
     }
     if wants("first-byte") {
         first_byte()?;
+    }
+    if wants("across") {
+        across::throughput(1, ACROSS, ACROSS_BY_NODE, 5.0, Some(0.6))?;
+    }
+    if wants("across-to-eight") {
+        across::throughput(8, ACROSS_TO_EIGHT, ACROSS_TO_EIGHT_BY_NODE, 3.0, None)?;
+    }
+    if wants("bystander") {
+        across::bystander()?;
+    }
+    if wants("polling") {
+        polling::run()?;
+    }
+    if wants("failover") {
+        failover::run()?;
     }
     Ok(())
 }

@@ -24,7 +24,7 @@ use crate::{
 const WINDOW: u64 = 4 << 20;
 
 /// Bytes the slowest receiver may be behind.
-const BEHIND: u64 = 32 << 20;
+pub(crate) const BEHIND: u64 = 32 << 20;
 
 /// Starts the relay: the one on Node, or another that speaks as it does, to be named in `RELAY_COMMAND`.
 pub(crate) fn start() -> Outcome<Server> {
@@ -41,12 +41,20 @@ pub(crate) fn start() -> Outcome<Server> {
 
 /// Sends `size` bytes from one to `receivers`.
 pub(crate) fn run(server: &Server, receivers: usize, size: u64) -> Outcome<Run> {
+    let cpu = server.cpu_seconds()?;
+    let elapsed = play([server, server], receivers, size, BEHIND)?;
+    Run::new(elapsed, server.cpu_seconds()? - cpu, size * receivers as u64)
+}
+
+/// Sends `size` bytes from one on the first server to `receivers` on the second, the slowest of which may be
+/// `behind` by so many bytes; the time it took.
+pub(crate) fn play([from, to]: [&Server; 2], receivers: usize, size: u64, behind: u64) -> Outcome<Duration> {
     let counts: Arc<Vec<AtomicU64>> = Arc::new((0..receivers).map(|_| AtomicU64::new(0)).collect());
     let start = Arc::new(Barrier::new(receivers + 1));
     let threads: Vec<_> = (0..receivers)
         .map(|index| {
             let (counts, start) = (Arc::clone(&counts), Arc::clone(&start));
-            let (mut reader, mut writer) = open(server)?;
+            let (mut reader, mut writer) = open(to)?;
             Ok(thread::spawn(move || -> Outcome<()> {
                 start.wait();
                 let mut received = 0;
@@ -58,14 +66,14 @@ pub(crate) fn run(server: &Server, receivers: usize, size: u64) -> Outcome<Run> 
             }))
         })
         .collect::<Outcome<_>>()?;
-    let (mut reader, mut writer) = open(server)?;
+    let (mut reader, mut writer) = open(from)?;
     start.wait();
-    let (begun, cpu) = (Instant::now(), server.cpu_seconds()?);
+    let begun = Instant::now();
     let (mut sent, mut taken) = (0, 0);
     while taken < size {
         while sent < size && sent - taken < WINDOW {
             let slowest = || counts.iter().map(|count| count.load(Ordering::Relaxed)).min().unwrap_or(0);
-            while sent - slowest() > BEHIND {
+            while sent - slowest() > behind {
                 thread::sleep(Duration::from_micros(200));
             }
             let text = format!(r#"451-{sent}["chunk","bench",{{"_placeholder":true,"num":0}}]"#);
@@ -76,7 +84,7 @@ pub(crate) fn run(server: &Server, receivers: usize, size: u64) -> Outcome<Run> 
         taken += if packet.kind == Kind::Ack { CHUNK as u64 } else { 0 };
     }
     joined(threads)?;
-    Run::new(begun.elapsed(), server.cpu_seconds()? - cpu, size * receivers as u64)
+    Ok(begun.elapsed())
 }
 
 /// Connects and joins the room.

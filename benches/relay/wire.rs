@@ -52,6 +52,8 @@ pub(crate) struct Reader {
     buffer: Vec<u8>,
     start: usize,
     end: usize,
+    /// Of all attachments, one after the other, if somebody wants to know.
+    digest: Option<blake3::Hasher>,
 }
 
 /// The writing half.
@@ -81,12 +83,23 @@ pub(crate) fn connect(addr: SocketAddr, receive_buffer: Option<usize>) -> Outcom
         b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nhost: localhost\r\nconnection: Upgrade\r\n\
           upgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: cm9vbWRyb3AtYmVuY2htYQ==\r\n\r\n",
     )?;
-    let mut reader = Reader { tcp: tcp.try_clone()?, buffer: vec![0; 2 * READ], start: 0, end: 0 };
+    let mut reader =
+        Reader { tcp: tcp.try_clone()?, buffer: vec![0; 2 * READ], start: 0, end: 0, digest: None };
     reader.upgraded()?;
     Ok((reader, Writer { tcp, chunk: Vec::new() }))
 }
 
 impl Reader {
+    /// Digests attachments from here on.
+    pub(crate) fn start_digest(&mut self) {
+        self.digest = Some(blake3::Hasher::new());
+    }
+
+    /// What the attachments came to since [`Self::start_digest`].
+    pub(crate) fn digest(&self) -> Option<blake3::Hash> {
+        self.digest.as_ref().map(blake3::Hasher::finalize)
+    }
+
     /// The next Socket.IO packet, or a ping that `pong` answers.
     pub(crate) fn packet(&mut self, mut pong: impl FnMut() -> Outcome<()>) -> Outcome<Packet> {
         let begun = Instant::now();
@@ -139,7 +152,8 @@ impl Reader {
         match first {
             0x81 => Ok(Message::Text(String::from_utf8(self.take(usize::try_from(length)?)?.to_vec())?)),
             0x82 if length >= 8 => {
-                let first = self.take(8)?.try_into()?;
+                let first: [u8; 8] = self.take(8)?.try_into()?;
+                self.digest.as_mut().map(|digest| digest.update(&first));
                 self.skip(length - 8)?;
                 Ok(Message::Binary(Attachment { first, length }))
             }
@@ -158,7 +172,11 @@ impl Reader {
     fn skip(&mut self, mut count: u64) -> Outcome<()> {
         loop {
             let here = u64::try_from(self.end - self.start)?.min(count);
-            self.start += usize::try_from(here)?;
+            let end = self.start + usize::try_from(here)?;
+            if let (Some(digest), Some(bytes)) = (&mut self.digest, self.buffer.get(self.start..end)) {
+                digest.update(bytes);
+            }
+            self.start = end;
             count -= here;
             if count == 0 {
                 return Ok(());
@@ -206,17 +224,26 @@ impl Writer {
             *to = from ^ MASK[index % 4];
         }
         let text = frame(0x81, text.as_bytes());
-        let mut parts = [IoSlice::new(&text), IoSlice::new(&self.chunk)];
-        let mut parts = &mut parts[..];
-        while !parts.is_empty() {
-            match self.tcp.write_vectored(parts) {
-                Ok(count) => IoSlice::advance_slices(&mut parts, count),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(())
+        write_parts(&mut self.tcp, &mut [IoSlice::new(&text), IoSlice::new(&self.chunk)])
     }
+
+    /// Sends a packet and its attachment.
+    pub(crate) fn attachment(&mut self, text: &str, bytes: &[u8]) -> Outcome<()> {
+        let (text, bytes) = (frame(0x81, text.as_bytes()), frame(0x82, bytes));
+        write_parts(&mut self.tcp, &mut [IoSlice::new(&text), IoSlice::new(&bytes)])
+    }
+}
+
+/// Writes all of them, one after the other.
+pub(crate) fn write_parts(tcp: &mut TcpStream, mut parts: &mut [IoSlice<'_>]) -> Outcome<()> {
+    while !parts.is_empty() {
+        match tcp.write_vectored(parts) {
+            Ok(count) => IoSlice::advance_slices(&mut parts, count),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 /// A whole masked frame; payloads are at least 126 bytes and over 64 KiB, or text.

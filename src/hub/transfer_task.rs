@@ -252,12 +252,7 @@ impl Task {
                 let pull = |sink| Input::Pull { sink, lane, from, limit };
                 answer.give(self.sink_says(peer, pull).map(drop));
             }
-            Command::SinkDone { peer, digest, answer } => {
-                match self.sink_of(peer) {
-                    Ok(sink) => self.decide(Input::SinkDone { sink, digest }, Asker::Other(answer)),
-                    Err(error) => answer.refuse(error),
-                }
-            }
+            Command::SinkDone { peer, digest, answer } => self.finish_sink(peer, digest, answer),
             Command::DownloadEnded { peer } => {
                 let _ = self.sink_says(peer, Input::DownloadEnded);
                 self.sinks.retain(|_, open| open.peer != peer);

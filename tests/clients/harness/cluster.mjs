@@ -94,7 +94,7 @@ class ClusterNode {
     this.port = port;
     this.redisLink = redisLink;
     this.url = `http://127.0.0.1:${port}`;
-    this.#settings = { ...settings, SERVER__NODE: name, SERVER__PEER_URL: this.url };
+    this.#settings = { SERVER__PEER_URL: this.url, ...settings, SERVER__NODE: name };
   }
 
   /** Starts it, as it was; once it is ready. */

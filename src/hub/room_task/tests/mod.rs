@@ -53,7 +53,8 @@ async fn a_nodes_death_is_one_left_after_the_grace_and_leaves_no_ghost() {
     let cat = world.enter(3, "cat").await;
     let _ben = world.enter(2, "ben").await;
     pass(MOMENT).await;
-    (ann.told(), cat.told());
+    ann.told();
+    cat.told();
     world.kill(2).await;
     pass(GRACE - Duration::from_secs(1)).await;
     assert!(ann.told().is_empty());
@@ -112,7 +113,8 @@ async fn while_the_service_is_away_each_node_goes_on_and_then_all_know_all_once(
     let cat = world.enter(1, "cat").await;
     let ben = world.enter(2, "ben").await;
     pass(MOMENT).await;
-    (ann.told(), cat.told());
+    ann.told();
+    cat.told();
     world.service.cut(1);
     world.service.cut(2);
     ann.say("one").await;
@@ -147,7 +149,8 @@ async fn a_node_held_for_lost_while_it_was_cut_off_is_back_without_its_people_no
     let cat = world.enter(1, "cat").await;
     let ben = world.enter(2, "ben").await;
     pass(MOMENT).await;
-    (ann.told(), cat.told());
+    ann.told();
+    cat.told();
     world.service.cut(1);
     world.hold_for_lost(1);
     ann.say("one").await;
@@ -194,7 +197,8 @@ async fn a_service_that_forgot_everything_is_given_it_again() {
     let ben = world.enter(2, "ben").await;
     ann.say("one").await;
     pass(MOMENT).await;
-    (ann.told(), ben.told());
+    ann.told();
+    ben.told();
     world.service.forget();
     let answers = [ann.say_later("two"), ben.say_later("three")];
     for answer in answers {
@@ -219,6 +223,28 @@ async fn a_service_that_forgot_everything_is_given_it_again() {
     assert_eq!(messages, ["five", "four", "one", "three", "two"]);
     let told = [ann.told(), ben.told()];
     assert!(told.iter().flatten().all(|what| !what.contains("left") && !what.contains("joined")), "{told:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_only_the_forgotten_log_and_its_author_knew_is_said_again() {
+    let world = World::of(2);
+    let ann = world.enter(1, "ann").await;
+    let ben = world.enter(2, "ben").await;
+    pass(MOMENT).await;
+    ann.told();
+    world.service.cut(2);
+    ann.say("one").await;
+    world.service.cut(1);
+    world.service.forget();
+    world.service.mend(2);
+    pass(MOMENT).await;
+    ben.say("two").await;
+    world.service.mend(1);
+    pass(MOMENT).await;
+    assert_eq!(ann.told(), ["one", "two"]);
+    assert_eq!(ben.told(), ["two", "one"]);
+    let looks = world.looks().await;
+    assert_eq!(World::agree(&looks).1, ["two", "one"]);
 }
 
 #[tokio::test(start_paused = true)]
