@@ -11,6 +11,8 @@ SHELL := bash
 LISTEN ?= 127.0.0.1:3000
 ARGS ?=
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
+# Debian puts nginx and HAProxy where people's own PATH does not look.
+export PATH := $(PATH):/usr/sbin:/sbin
 
 BIN := $(CARGO_TARGET_DIR)/release/roomdrop
 PAGE := client-demo/dist/index.html
@@ -24,6 +26,11 @@ run: release
 	@printf '\nroomdrop: open http://%s/\n\n' "$(LISTEN:0.0.0.0:%=127.0.0.1:%)"
 	@exec $(BIN) --listen $(LISTEN) $(ARGS)
 
+##  make cluster  Redis, three nodes and nginx on this machine, until Ctrl-C (LISTEN=…: where nginx listens; ARGS=…)
+.PHONY: cluster
+cluster: release redis nginx
+	@LISTEN=$(LISTEN) exec .ci/cluster $(BIN) $(ARGS)
+
 ##  make test     every test: Rust, SDK, real clients, browser
 .PHONY: test
 test: test-sdk test-rust test-clients test-browser
@@ -31,8 +38,7 @@ test: test-sdk test-rust test-clients test-browser
 
 ##  make bench    throughput and CPU time against a plain Node socket.io relay, on one node and across several
 .PHONY: bench
-bench: rust page
-	@$(NEED) 'redis-server --version' redis-server
+bench: rust page redis
 	cargo bench --locked --bench relay
 
 ##  make page     build the page into client-demo/dist, from where the next cargo build takes it
@@ -67,14 +73,15 @@ test-sdk: page
 	@$(STEP) 'SDK and page: tests' npm test --prefix client-demo
 
 .PHONY: test-rust
-test-rust: rust page
+test-rust: rust page redis
+	@$(NEED) 'openssl version' openssl
 	@$(STEP) 'Rust: format' cargo fmt --check
 	@$(STEP) 'Rust: lints' cargo clippy --locked --all-targets -- -D warnings
 	@$(STEP) 'Rust: tests' cargo test --locked
 	@$(STEP) 'Rust: documentation' env RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items
 
 .PHONY: test-clients
-test-clients: release tests/clients/node_modules/.package-lock.json .venv/installed
+test-clients: release redis nginx haproxy tests/clients/node_modules/.package-lock.json .venv/installed
 	@$(NEED) 'curl --version' curl
 	@$(STEP) 'real clients' env ROOMDROP_BIN=$(BIN) ROOMDROP_PYTHON=$(CURDIR)/.venv/bin/python npm test --prefix tests/clients
 
@@ -94,6 +101,18 @@ rust:
 node:
 	@command -v npm > /dev/null && node -e 'const [major, minor] = process.versions.node.split(".").map(Number); process.exit(major > 20 || (major === 20 && minor >= 19) ? 0 : 1)' \
 	  || { echo "roomdrop: Node 20.19 or newer is needed, found $$(node --version 2> /dev/null || echo none); install it from https://nodejs.org (Debian 12's own is too old) and run make again" >&2; exit 1; }
+
+.PHONY: redis
+redis:
+	@$(NEED) 'redis-server --version' redis-server redis-server
+
+.PHONY: nginx
+nginx:
+	@$(NEED) 'nginx -v' nginx nginx
+
+.PHONY: haproxy
+haproxy:
+	@$(NEED) 'haproxy -v' haproxy haproxy
 
 $(PAGE): client-demo/node_modules/.package-lock.json $(PAGE_SOURCES)
 	@$(STEP) 'page' npm run --prefix client-demo build

@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::middleware::from_fn_with_state;
 use socketioxide::SocketIo;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceBuilder;
 
@@ -26,11 +26,15 @@ use crate::{http, relay, room, transfer};
 
 /// How long the parts may take to end once nothing is waited for any more.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// For the last words about a transfer to reach those who poll.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 /// Over this time clients are told to move to other nodes, or over a quarter of the drain time-out: all at
 /// once they would storm them. As long, balancers can see that this node is not ready.
 const SPREAD: Duration = Duration::from_millis(1500);
 /// Time for a connection to another node.
 const CONNECT: Duration = Duration::from_secs(1);
+/// Time for the news of a new node: the others hear of it with their next heartbeat.
+const UNHEARD: Duration = Duration::from_millis(750);
 /// A lane gets this many of the smallest chunks when the node's budget is used up, so that a source may
 /// still send chunks of a quarter of its credit.
 const FLOOR_CHUNKS: u64 = 4;
@@ -137,7 +141,11 @@ impl Server {
     async fn drain(&self) {
         self.broker.leave().await;
         if !self.routing.has_company() {
-            return self.hub.at_rest().await;
+            if timeout(Duration::ZERO, self.hub.at_rest()).await.is_err() {
+                self.hub.at_rest().await;
+                sleep(LAST_WORDS).await;
+            }
+            return;
         }
         let spread = SPREAD.min(self.drain_timeout / 4);
         tokio::join!(gateway::move_clients(&self.io, &self.links, spread), sleep(spread));
@@ -168,7 +176,8 @@ fn broker(redis: &config::Redis, me: Node) -> Result<Arc<dyn Broker>, StartError
 fn routing_options(config: &Config) -> routing::Options {
     let config::SocketIo { ping_interval, ping_timeout, .. } = config.socketio;
     let answer = ping_interval + ping_timeout + CONNECT;
-    routing::Options { connect: CONNECT, answer, spread: SPREAD }
+    let unheard = if config.redis.url.is_some() { UNHEARD } else { Duration::ZERO };
+    routing::Options { connect: CONNECT, answer, unheard, spread: SPREAD }
 }
 
 fn gateway_options(config: &Config) -> gateway::Options {

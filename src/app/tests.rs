@@ -1,7 +1,5 @@
 //! How a node leaves, alone and beside others, on real sockets.
 
-use std::sync::Mutex;
-
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -25,7 +23,8 @@ async fn start(drain_timeout: Duration, other: Option<SocketAddr>) -> Server {
         name: "b".to_owned(),
         peer_url: Some(format!("http://{address}")),
     });
-    let registry: Registry = Arc::new(Mutex::new([Some(me.clone()), other].into_iter().flatten().collect()));
+    let registry = Registry::default();
+    [Some(me.clone()), other].into_iter().flatten().for_each(|node| registry.add(node));
     Server::serve(&config, listener, address, Arc::new(Directory::new(me, registry)))
 }
 

@@ -2,6 +2,7 @@
 //! of what its one node holds anyway: a log has one follower, whose own state is the log's, and a record is
 //! known to whoever wrote it.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +18,11 @@ use crate::protocol::node::{Frame, Node, NodeId};
 /// Entries that a follower may have before it, at most; an append waits for room.
 const FOLLOWER: usize = 256;
 
+/// Of every log: none is ever forgotten.
+const GENERATION: u64 = 0;
+/// Logs before the first sweep; the next is at twice of what stays, so that following costs little each time.
+const SWEEP: usize = 64;
+
 /// See the module.
 #[derive(Debug)]
 pub struct Memory {
@@ -24,7 +30,9 @@ pub struct Memory {
     inbox: Mutex<Option<mpsc::Receiver<Delivery>>>,
     /// Held, so that the inbox stays open.
     _to_inbox: mpsc::Sender<Delivery>,
-    logs: DashMap<RoomId, Log>,
+    logs: DashMap<RoomId, Arc<tokio::sync::Mutex<Log>>>,
+    /// With so many logs, those that nobody follows any more are looked for.
+    sweep_at: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -37,7 +45,13 @@ impl Memory {
     /// The broker of this node.
     pub fn new(me: Node) -> Self {
         let (to_inbox, inbox) = mpsc::channel(1);
-        Self { me, inbox: Mutex::new(Some(inbox)), _to_inbox: to_inbox, logs: DashMap::new() }
+        Self {
+            me,
+            inbox: Mutex::new(Some(inbox)),
+            _to_inbox: to_inbox,
+            logs: DashMap::new(),
+            sweep_at: AtomicUsize::new(SWEEP),
+        }
     }
 }
 
@@ -79,9 +93,13 @@ impl Broker for Memory {
 
     async fn follow(&self, room: &RoomId, _: Duration) -> Result<(Story, mpsc::Receiver<Heard>), Away> {
         let (follower, heard) = mpsc::channel(FOLLOWER);
-        self.logs.retain(|_, log| !log.follower.is_closed());
-        self.logs.insert(room.clone(), Log { count: 0, follower });
-        let at = Position { generation: 0, count: 0 };
+        if self.logs.len() >= self.sweep_at.load(Ordering::Relaxed) {
+            // One that is in use is followed.
+            self.logs.retain(|_, log| log.try_lock().map_or(true, |log| !log.follower.is_closed()));
+            self.sweep_at.store((2 * self.logs.len()).max(SWEEP), Ordering::Relaxed);
+        }
+        self.logs.insert(room.clone(), Arc::new(tokio::sync::Mutex::new(Log { count: 0, follower })));
+        let at = Position { generation: GENERATION, count: 0 };
         Ok((Story { at, state: None, entries: Vec::new() }, heard))
     }
 
@@ -92,13 +110,16 @@ impl Broker for Memory {
         entries: Vec<Bytes>,
         _: Duration,
     ) -> Result<(), NotAppended> {
+        let log = self.logs.get(room).map(|log| log.clone()).ok_or(NotAppended::OtherGeneration)?;
+        // Held all the while, so that the entries stand next to each other.
+        let mut log = log.lock().await;
+        if generation != GENERATION {
+            return Err(NotAppended::OtherGeneration);
+        }
         for entry in entries {
-            let (at, follower) = {
-                let mut log = self.logs.get_mut(room).ok_or(NotAppended::OtherGeneration)?;
-                log.count += 1;
-                (Position { generation, count: log.count }, log.follower.clone())
-            };
-            let told = follower.send(Heard::Entry { at, entry }).await;
+            log.count += 1;
+            let at = Position { generation, count: log.count };
+            let told = log.follower.send(Heard::Entry { at, entry }).await;
             told.map_err(|_| NotAppended::OtherGeneration)?;
         }
         Ok(())

@@ -236,6 +236,11 @@ pub trait Broker: Send + Sync + 'static {
     /// Says that no further connections should be routed here. Others still reach this node's sessions.
     async fn leave(&self);
 
+    /// Those of [`nodes`](Self::nodes) that said so ([`leave`](Self::leave)), as last heard. Costs no trip.
+    fn leaving(&self) -> Vec<NodeId> {
+        Vec::new()
+    }
+
     /// Says good-bye and ends: the others hear that this node is gone, and nothing is sent or heard any more.
     async fn close(&self);
 }

@@ -10,7 +10,9 @@
 //! for broken, as it would with a 502.
 //!
 //! **A node that leaves** answers for its sessions until they have moved, hands what is new on to a node
-//! that stays, and refuses (503) what would need a connection of its own.
+//! that stays, and refuses (503) what would need a connection of its own. Polls of other nodes' sessions are
+//! not broken off, since what is on its way to them would be lost in silence: those that wait are answered
+//! with nothing by the node that has the session, later ones by the node that leaves.
 
 mod forward;
 mod open;
@@ -25,16 +27,23 @@ use std::time::Duration;
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, Request, StatusCode, header};
+use http::{HeaderValue, Request, StatusCode, Uri, header};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tower::{BoxError, Layer, Service};
 
-use self::forward::Forward;
+use self::forward::{Forward, Watch};
 use self::under_way::{One, UnderWay};
 use self::way::{Here, Scene, There, Way};
-use super::compat::{ResponseFuture, unknown_session};
+use super::compat::{ResponseFuture, Words, unknown_session};
 use crate::broker::Broker;
+use crate::protocol::node::Node;
 use crate::protocol::{Envelope, ErrorCode, Refusal};
+
+/// Before a poll that will find nothing here is answered: whoever comes back to this node does not spin.
+const LATER: Duration = Duration::from_millis(100);
+/// How often a name that was not heard of is looked for.
+const LISTEN: Duration = Duration::from_millis(20);
 
 /// How requests are handed on.
 #[derive(Debug, Clone)]
@@ -44,6 +53,9 @@ pub struct Options {
     /// Time for the head of its answer. Longer than a heartbeat's interval and time-out together, since a
     /// long poll is answered at the next heartbeat at the latest.
     pub answer: Duration,
+    /// How long a name that was not heard of is waited for: a new node gives out sids before all others know
+    /// it. Zero where there are no others.
+    pub unheard: Duration,
     /// Time over which connections handed on end when this node leaves, each at a random moment.
     pub spread: Duration,
 }
@@ -53,9 +65,9 @@ pub struct Options {
 pub struct Routing(Arc<Inner>);
 
 struct Inner {
-    broker: Arc<dyn Broker>,
-    leaving: CancellationToken,
+    watch: Watch,
     forward: Forward,
+    options: Options,
     under_way: UnderWay,
 }
 
@@ -63,14 +75,17 @@ impl Routing {
     /// Hands on to the nodes that `broker` knows. From when `leaving` is cancelled, this node takes nothing
     /// new.
     pub fn new(broker: Arc<dyn Broker>, leaving: CancellationToken, options: Options) -> Self {
-        let forward = Forward::new(broker.clone(), leaving.clone(), options);
-        Self(Arc::new(Inner { broker, leaving, forward, under_way: UnderWay::default() }))
+        let watch = Watch { broker, leaving };
+        let forward = Forward::new(watch.clone(), &options);
+        Self(Arc::new(Inner { watch, forward, options, under_way: UnderWay::default() }))
     }
 
     /// Whether another node lives that clients can move to.
     pub fn has_company(&self) -> bool {
-        let me = self.0.broker.me().id;
-        self.0.broker.is_there() && self.0.broker.nodes().iter().any(|node| node.id != me)
+        let (broker, me) = (self.broker(), self.broker().me().id);
+        let leaving = broker.leaving();
+        let stays = |node: &Node| node.id != me && !leaving.contains(&node.id);
+        broker.is_there() && broker.nodes().iter().any(stays)
     }
 
     /// Waits until every request has its whole answer, but for those of other nodes' sessions that came after
@@ -84,31 +99,88 @@ impl Routing {
         self.0.forward.close().await;
     }
 
+    fn broker(&self) -> &dyn Broker {
+        &*self.0.watch.broker
+    }
+
+    fn is_leaving(&self) -> bool {
+        self.0.watch.leaving.is_cancelled()
+    }
+
     fn way(&self, request: &Request<Body>) -> Way {
-        let (nodes, me) = (self.0.broker.nodes(), self.0.broker.me());
-        let is_leaving = self.0.leaving.is_cancelled();
-        let lot = if is_leaving { rand::random::<u16>().into() } else { 0 };
-        Way::of(request, Scene { me, nodes: &nodes, is_leaving, lot })
+        let (nodes, me) = (self.broker().nodes(), self.broker().me());
+        let is_leaving = self.is_leaving();
+        let (leaving, lot) =
+            if is_leaving { (self.broker().leaving(), rand::random::<u16>()) } else { (Vec::new(), 0) };
+        Way::of(request, Scene { me, nodes: &nodes, is_leaving, leaving: &leaving, lot: lot.into() })
     }
 
     /// Counts the request among those that are waited for.
     fn begin(&self, way: &Way) -> Option<One> {
-        let never_ceases = matches!(way, Way::There(There::Session(_))) && self.0.leaving.is_cancelled();
+        let never_ceases = matches!(way, Way::There(There::Session(_) | There::Later)) && self.is_leaving();
         (!never_ceases).then(|| self.0.under_way.one())
+    }
+
+    /// The answer of the service below, made fit to be given out.
+    async fn finish(
+        &self,
+        here: Here,
+        response: impl Future<Output = Result<Response, Infallible>>,
+    ) -> Result<Response, Infallible> {
+        match here {
+            Here::Handshake => Ok(open::with_name(response.await?, &self.broker().me().name).await),
+            Here::Own { uri, by: Some(by) } => tokio::select! {
+                biased;
+                response = response => response,
+                // What was not taken yet stays for the next poll, by another way.
+                () = self.0.watch.other_leaves(&by) => Ok(nothing(&uri)),
+            },
+            Here::AsItIs | Here::Own { .. } => response.await,
+        }
     }
 
     /// The answer to what is not for the service below.
     async fn ask(&self, there: There, request: Request<Body>) -> Response {
-        let forward = &self.0.forward;
         match there {
-            There::Session(node) => forward.send(&node, request).await.unwrap_or_else(|lost| {
-                tracing::debug!(node = node.name, error = %lost, "another node's session is out of reach");
-                // The session may live on: it is this node that ends.
-                if forward.is_closed() { is_leaving() } else { unknown_session() }
-            }),
-            There::Stays(node) => forward.send(&node, request).await.unwrap_or_else(|_| is_leaving()),
+            There::Session(node) => self.session(&node, request).await,
+            There::Stays(node) => self.0.forward.send(&node, request).await.unwrap_or_else(|_| is_leaving()),
+            There::Unheard => match self.hear(&request).await {
+                Some(node) => self.session(&node, request).await,
+                None => unknown_session(),
+            },
+            There::Later => {
+                sleep(LATER).await;
+                nothing(request.uri())
+            }
             There::Unknown => unknown_session(),
             There::Leaving => is_leaving(),
+        }
+    }
+
+    /// The answer of the node that has the session.
+    async fn session(&self, node: &Node, request: Request<Body>) -> Response {
+        let forward = &self.0.forward;
+        forward.send(node, request).await.unwrap_or_else(|lost| {
+            tracing::debug!(node = node.name, error = %lost, "another node's session is out of reach");
+            // The session may live on: it is this node that ends.
+            if forward.is_closed() { is_leaving() } else { unknown_session() }
+        })
+    }
+
+    /// Waits a moment for a node of the name in the request.
+    fn hear(&self, request: &Request<Body>) -> impl Future<Output = Option<Node>> {
+        let (routing, mut head) = (self.clone(), Request::new(Body::empty()));
+        head.method_mut().clone_from(request.method());
+        head.uri_mut().clone_from(request.uri());
+        let until = Instant::now() + self.0.options.unheard;
+        async move {
+            while Instant::now() < until {
+                sleep(LISTEN).await;
+                if let Way::There(There::Session(node)) = routing.way(&head) {
+                    return Some(node);
+                }
+            }
+            None
         }
     }
 }
@@ -161,18 +233,12 @@ where
         let one = routing.begin(&way);
         match way {
             Way::Here(here) => {
-                let is_handshake = here == Here::Handshake;
-                if let Here::Own(uri) = here {
-                    *request.uri_mut() = uri;
+                if let Here::Own { uri, .. } = &here {
+                    request.uri_mut().clone_from(uri);
                 }
                 let response = self.inner.call(request);
-                Box::pin(async move {
-                    let mut response = response.await?.map(Body::new);
-                    if is_handshake {
-                        response = open::with_name(response, &routing.0.broker.me().name).await;
-                    }
-                    Ok(lasting(one, response))
-                })
+                let response = async move { Ok(response.await?.map(Body::new)) };
+                Box::pin(async move { Ok(lasting(one, routing.finish(here, response).await?)) })
             }
             Way::There(there) => Box::pin(async move { Ok(lasting(one, routing.ask(there, request).await)) }),
         }
@@ -185,6 +251,12 @@ fn lasting(one: Option<One>, response: Response) -> Response {
         Some(one) => one.lasts(response),
         None => response,
     }
+}
+
+/// The answer to a poll that finds nothing: the packet "noop". The client polls again.
+fn nothing(uri: &Uri) -> Response {
+    let noop = if Words::of(uri).version == Some("3") { "1:6" } else { "6" };
+    ([(header::CONTENT_TYPE, "text/plain; charset=UTF-8")], noop).into_response()
 }
 
 /// What is new to a node that is leaving, and that no other can take, is answered with: try again elsewhere.

@@ -10,7 +10,7 @@ use super::transfer_handle::{Command, Holder, SinkBox, SourceBox};
 use super::transfer_task::{Asker, OpenSink, Task, WaitingSource};
 use crate::protocol::rooms::Status;
 use crate::protocol::transfers::{SinkOpened, SourceOpened};
-use crate::protocol::{Envelope, ErrorCode, MemberId, Secret, TransferState};
+use crate::protocol::{Digest, Envelope, ErrorCode, MemberId, Secret, TransferState};
 use crate::relay::SinkId;
 use crate::room::{PeerId, envelope};
 
@@ -199,11 +199,22 @@ impl Task {
     }
 
     pub(super) fn sink_says(&mut self, peer: PeerId, input: impl FnOnce(SinkId) -> Input) -> Outcome<Reply> {
+        let sink = self.sink_of(peer)?;
+        self.give(input(sink))
+    }
+
+    /// `sink:done`. What was decided long ago is answered at once: whoever asks must be known by then.
+    pub(super) fn finish_sink(&mut self, peer: PeerId, digest: Option<Digest>, answer: Answer<()>) {
+        let now = self.hub.clock().now();
+        let sink = self.sink_of(peer);
+        let reply = sink.and_then(|sink| self.session.handle(now, Input::SinkDone { sink, digest }));
+        self.answer_when_decided(reply, Asker::Other(answer));
+        self.carry_out();
+    }
+
+    fn sink_of(&self, peer: PeerId) -> Outcome<SinkId> {
         match self.sinks.iter().find(|(_, open)| open.peer == peer) {
-            Some((sink, _)) => {
-                let sink = *sink;
-                self.give(input(sink))
-            }
+            Some((sink, _)) => Ok(*sink),
             None if self.session.transfer().state().is_final() => Err(ErrorCode::TransferClosed.into()),
             None => Err(ErrorCode::NotAllowed.into()),
         }
@@ -225,13 +236,12 @@ impl Task {
         }
     }
 
-    /// Whether the record may know a token that an edge does not know yet.
+    /// Whether the record may know a token that this node does not know yet: an edge that heard nothing of it,
+    /// or a home that does not know that it is one no more.
     pub(super) fn knows_too_little(&self, command: &Command) -> bool {
         let transfer = self.session.transfer();
-        if self.session.is_home() || transfer.state().is_final() {
-            return false;
-        }
         match command {
+            _ if transfer.state().is_final() => false,
             Command::OpenSink { holder: Holder::Token(token), .. }
             | Command::Describe { token, .. }
             | Command::Whose { token, .. } => transfer.member_of_token(token).is_none(),

@@ -88,7 +88,7 @@ impl Task {
         self.hub.tasks().spawn(async move {
             let broker = hub.broker();
             // What cannot be removed now expires by itself.
-            let _ = broker.remove(&Key::Transfer(id), epoch).await;
+            let _ = broker.remove(&Key::Transfer(id), Version::newest_of(epoch).packed()).await;
             for token in tokens {
                 let _ = broker.remove(&Key::Token(token), u64::MAX).await;
             }
@@ -156,12 +156,38 @@ impl Task {
 /// Of which epoch a transfer's record is, and what it says. One of an unknown form is none.
 pub(super) async fn read(hub: &Hub, id: &TransferId) -> Result<Option<(u64, Story)>, Away> {
     let record = hub.broker().read(&Key::Transfer(id.clone())).await?;
-    Ok(record.and_then(|record| Some((record.epoch, Story::read(&record.value)?))))
+    Ok(record.and_then(|record| Some((Version::unpack(record.epoch).epoch, Story::read(&record.value)?))))
+}
+
+/// What a transfer's record is compared by: of two situations of one epoch the later counts, so that whoever
+/// takes the home over cannot write over what was decided after it had looked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Version {
+    epoch: u64,
+    number: u64,
+}
+
+impl Version {
+    const NUMBER_BITS: u32 = 40;
+    const MOST: u64 = (1 << Self::NUMBER_BITS) - 1;
+
+    fn newest_of(epoch: u64) -> Self {
+        Self { epoch, number: Self::MOST }
+    }
+
+    fn packed(self) -> u64 {
+        (self.epoch << Self::NUMBER_BITS) | self.number.min(Self::MOST)
+    }
+
+    fn unpack(packed: u64) -> Self {
+        Self { epoch: packed >> Self::NUMBER_BITS, number: packed & Self::MOST }
+    }
 }
 
 async fn save(hub: &Hub, id: TransferId, epoch: u64, story: Story, tokens: Vec<Secret>) -> Stored {
     let number = story.situation.number;
-    match write(hub, &id, epoch, epoch, &story).await {
+    let version = Version { epoch, number };
+    match write(hub, &id, version, version, &story).await {
         Ok(None) => {}
         Ok(Some(stale)) => return stale,
         Err(Away) => return Stored::Away,
@@ -187,7 +213,8 @@ async fn claim(hub: &Hub, id: TransferId, epoch: u64, number: u64, story: Story)
         Ok(_) => {}
         Err(Away) => return Stored::Away,
     }
-    match write(hub, &id, epoch, epoch + 1, &story).await {
+    let (over, next) = (Version { epoch, number }, Version { epoch: epoch + 1, number: 0 });
+    match write(hub, &id, over, next, &story).await {
         Ok(None) => Stored::Claimed,
         Ok(Some(stale)) => stale,
         Err(Away) => Stored::Away,
@@ -198,15 +225,15 @@ async fn claim(hub: &Hub, id: TransferId, epoch: u64, number: u64, story: Story)
 async fn write(
     hub: &Hub,
     id: &TransferId,
-    over: u64,
-    epoch: u64,
+    over: Version,
+    version: Version,
     story: &Story,
 ) -> Result<Option<Stored>, Away> {
-    let record = Record { epoch, value: story.write() };
-    match hub.broker().write(&Key::Transfer(id.clone()), over, record, lifetime(hub)).await? {
+    let record = Record { epoch: version.packed(), value: story.write() };
+    match hub.broker().write(&Key::Transfer(id.clone()), over.packed(), record, lifetime(hub)).await? {
         Written::Done => Ok(None),
         Written::Stale(record) => Ok(Some(match Story::read(&record.value) {
-            Some(story) => Stored::Found(record.epoch, Box::new(story)),
+            Some(story) => Stored::Found(Version::unpack(record.epoch).epoch, Box::new(story)),
             None => Stored::Away,
         })),
     }

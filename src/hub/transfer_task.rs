@@ -249,10 +249,7 @@ impl Task {
                 let pull = |sink| Input::Pull { sink, lane, from, limit };
                 answer.give(self.sink_says(peer, pull).map(drop));
             }
-            Command::SinkDone { peer, digest, answer } => {
-                let reply = self.sink_says(peer, |sink| Input::SinkDone { sink, digest });
-                self.answer_when_decided(reply, Asker::Other(answer));
-            }
+            Command::SinkDone { peer, digest, answer } => self.finish_sink(peer, digest, answer),
             Command::DownloadEnded { peer } => {
                 let _ = self.sink_says(peer, Input::DownloadEnded);
                 self.sinks.retain(|_, open| open.peer != peer);

@@ -107,6 +107,11 @@ impl Relay {
         if self.link == SourceLink::Absent {
             return;
         }
+        if self.waits_for_another(index) {
+            self.lanes[index].starved_since = None;
+            self.lanes[index].exhausted_since = None;
+            return;
+        }
         let (share, floor) = (self.share(), self.options.floor);
         let size = self.size.unwrap_or(u64::MAX);
         let lane = &mut self.lanes[index];
@@ -168,6 +173,10 @@ impl Relay {
         for sink in self.sinks.iter_mut().filter(|sink| sink.flows()) {
             sink.pace.on_tick(now);
         }
+        let end = self.lanes.iter().map(|lane| lane.window.end()).max().unwrap_or(0);
+        for lane in &mut self.lanes {
+            lane.judge_pursuit(now, end, self.options.patience);
+        }
         for index in 0..self.lanes.len() {
             let lane = &mut self.lanes[index];
             if lane.exhausted_since.is_some_and(|since| now >= since + REACH_PATIENCE) {
@@ -194,6 +203,7 @@ impl Relay {
                     .filter(|_| lane.reach(share) < window)
                     .map(|since| since + REACH_PATIENCE),
                 lane.hold.deadline(self.options.patience),
+                lane.pursuit_deadline(self.options.patience),
                 lane.keeps_until,
                 lane.idle_since.map(|since| since + KEEP),
                 lane.starved_since.filter(|_| connected).map(|since| since + STARVED_PATIENCE),

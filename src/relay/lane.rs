@@ -28,6 +28,20 @@ pub(super) const STARVED_PATIENCE: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct LaneKey(pub(super) u64);
 
+/// How long a lane that comes behind others may take to show that it will catch up with them.
+const TRIAL: Duration = Duration::from_millis(250);
+
+/// Whether those ahead wait for a lane to catch up, so that the source need not send everything twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pursuit {
+    /// They do not.
+    None,
+    /// They do, to see how fast it is, since it ended at `from`.
+    Trial { since: Moment, from: u64 },
+    /// It is fast enough.
+    Kept { since: Moment },
+}
+
 /// What the source knows of a lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asked {
@@ -68,6 +82,7 @@ pub(super) struct Lane {
     pub(super) exhausted_since: Option<Moment>,
     /// Since when the budget gives less than is wanted.
     pub(super) starved_since: Option<Moment>,
+    pursuit: Pursuit,
 }
 
 impl Lane {
@@ -88,6 +103,43 @@ impl Lane {
             silence: options.silence,
             exhausted_since: None,
             starved_since: None,
+            pursuit: Pursuit::None,
+        }
+    }
+
+    /// Those ahead are to wait until it has caught up, while it does so quickly.
+    pub(super) fn pursue(&mut self, now: Moment) {
+        self.pursuit = Pursuit::Trial { since: now, from: self.window.end() };
+    }
+
+    /// Whether those ahead wait for it.
+    pub(super) fn is_waited_for(&self) -> bool {
+        self.pursuit != Pursuit::None && self.idle_since.is_none()
+    }
+
+    /// Judges whether it will have caught up with what ends at `end` before those there have waited for
+    /// `patience`.
+    pub(super) fn judge_pursuit(&mut self, now: Moment, end: u64, patience: Duration) {
+        self.pursuit = match self.pursuit {
+            Pursuit::Trial { since, from } if now >= since + TRIAL.min(patience) => {
+                let waited = now.since(since);
+                let came = u128::from(self.window.end().saturating_sub(from));
+                let to_come = u128::from(end.saturating_sub(self.window.end()));
+                let left = patience.saturating_sub(waited);
+                let is_fast = came * left.as_micros() >= to_come * waited.as_micros();
+                if is_fast && !left.is_zero() { Pursuit::Kept { since } } else { Pursuit::None }
+            }
+            Pursuit::Kept { since } if now >= since + patience => Pursuit::None,
+            pursuit => pursuit,
+        };
+    }
+
+    /// When to judge that.
+    pub(super) fn pursuit_deadline(&self, patience: Duration) -> Option<Moment> {
+        match self.pursuit {
+            Pursuit::None => None,
+            Pursuit::Trial { since, .. } => Some(since + TRIAL.min(patience)),
+            Pursuit::Kept { since } => Some(since + patience),
         }
     }
 

@@ -78,8 +78,22 @@ impl Relay {
         self.lanes[slowest].key
     }
 
+    /// A lane for one who has just come. It may catch up with those ahead.
     fn new_lane_at(&mut self, now: Moment, offset: u64) -> LaneKey {
-        self.new_lane(now, Window::new(offset, self.options.window))
+        let key = self.new_lane(now, Window::new(offset, self.options.window));
+        if self.lanes.len() > 1
+            && let Some(lane) = self.lanes.last_mut()
+        {
+            lane.pursue(now);
+        }
+        key
+    }
+
+    /// Whether a lane that is under way waits for another to catch up with it.
+    pub(super) fn waits_for_another(&self, index: usize) -> bool {
+        let end = self.lanes[index].window.end();
+        self.lanes[index].asked != Asked::Nothing
+            && self.lanes.iter().any(|behind| behind.is_waited_for() && behind.window.end() < end)
     }
 
     fn new_lane(&mut self, now: Moment, window: Window) -> LaneKey {

@@ -4,9 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::tests::{join, link, offer, options, status};
+use super::tests::{join, offer, options, status};
 use super::*;
-use crate::protocol::{Moment, Passphrase, RoomId, TransferState};
+use crate::protocol::{Moment, Passphrase, Refusal, RoomId, TransferState};
+
+/// Links of three nodes.
+fn link(number: u64) -> PeerId {
+    PeerId { node: NodeId(number % 3), number }
+}
 
 /// A step of the evening, in small numbers that mean links, people, drops.
 #[derive(Debug, Clone)]
@@ -14,6 +19,7 @@ enum Step {
     Join { peer: u64, key: Option<u8>, name: u8, passphrase: bool },
     Leave { peer: u64 },
     Lost { peer: u64 },
+    NodeLost { node: u64 },
     Say { peer: u64, length: usize },
     Offer { peer: u64, files: usize, to: Option<Vec<usize>> },
     Pick { peer: u64, transfer: u64 },
@@ -38,6 +44,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(peer, key, name, passphrase)| Step::Join { peer, key, name, passphrase }),
         2 => peer().prop_map(|peer| Step::Leave { peer }),
         3 => peer().prop_map(|peer| Step::Lost { peer }),
+        1 => (0..3_u64).prop_map(|node| Step::NodeLost { node }),
         3 => (peer(), 0..12_usize).prop_map(|(peer, length)| Step::Say { peer, length }),
         5 => (peer(), 0..4_usize, to).prop_map(|(peer, files, to)| Step::Offer { peer, files, to }),
         2 => (peer(), transfer()).prop_map(|(peer, transfer)| Step::Pick { peer, transfer }),
@@ -89,6 +96,7 @@ fn input(step: Step, ids: &mut Ids, members: &BTreeSet<MemberId>) -> Input {
         }
         Step::Leave { peer } => Input::Leave { peer: link(peer) },
         Step::Lost { peer } => Input::Lost { peer: link(peer) },
+        Step::NodeLost { node } => Input::NodeLost { node: NodeId(node) },
         Step::Say { peer, length } => {
             Input::Say { peer: link(peer), text: "x".repeat(length), id: MessageId::from_random(1) }
         }
@@ -144,6 +152,10 @@ proptest! {
                 _ => link(u64::MAX),
             };
             let is_lost = matches!(step, Step::Lost { .. });
+            let lost_node = match step {
+                Step::NodeLost { node } => Some(NodeId(node)),
+                _ => None,
+            };
             let input = input(step, &mut ids, &model.members);
             let to = match &input {
                 Input::Offer { offer, .. } => offer.to.clone(),
@@ -200,6 +212,8 @@ proptest! {
                 model.links.remove(&link);
             }
 
+            model.links.retain(|peer, _| Some(peer.node) != lost_node);
+
             for output in &outputs {
                 let Output::Tell { to, event } = output else { continue };
                 prop_assert!(!to.is_empty());
@@ -234,6 +248,97 @@ proptest! {
             prop_assert_eq!(has_emptied, !was_empty && room.is_empty(), "{}", said);
             if said == "Tick" {
                 prop_assert!(room.poll_timeout().is_none_or(|due| due > now), "a tick that does nothing");
+            }
+        }
+    }
+}
+
+/// What an answer says, so that two can be compared.
+fn said(outcome: Option<Result<Reply, Refusal>>) -> String {
+    format!("{outcome:?}")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(120))]
+
+    #[test]
+    fn copies_that_take_the_same_entries_are_the_same_however_they_were_written_and_repeated(
+        evening in proptest::collection::vec((0..3_u64, 0..12_u64, step(), any::<bool>(), any::<bool>()), 0..60),
+    ) {
+        let new = || Replica::new(RoomId::new("otter").unwrap(), options());
+        let (mut one, mut other, mut ids) = (new(), new(), Ids::default());
+        let (mut now, mut counts) = (Moment::default(), [0; 3]);
+        for (author, seconds, step, is_reread, is_repeated) in evening {
+            now = now + std::time::Duration::from_secs(seconds);
+            counts[author as usize] += 1;
+            let members: BTreeSet<_> = one.room().members.ids().cloned().collect();
+            let input = input(step, &mut ids, &members);
+            let entry = Entry { author: NodeId(author), count: counts[author as usize], now, input };
+            let written = entry.write().unwrap();
+            if is_reread {
+                other = Replica::read(now, &other.write().unwrap()).unwrap();
+            }
+            let answers = [one.take(now, entry), other.take(now, Entry::read(&written).unwrap())];
+            let [first, second] = answers.map(said);
+            prop_assert_eq!(first, second);
+            let outputs = [drain(one.room_mut()), drain(other.room_mut())];
+            prop_assert_eq!(format!("{:?}", outputs[0]), format!("{:?}", outputs[1]));
+            let before = other.write().unwrap();
+            if is_repeated {
+                prop_assert!(other.take(now, Entry::read(&written).unwrap()).is_none());
+            }
+            prop_assert_eq!(&one.write().unwrap(), &before);
+            prop_assert_eq!(one.write().unwrap(), other.write().unwrap());
+        }
+    }
+
+    #[test]
+    fn whoever_is_told_the_differences_knows_the_other_copy(
+        evening in proptest::collection::vec((0..12_u64, step()), 0..60),
+        cut in 0..60_usize,
+    ) {
+        let mut room = Room::new(RoomId::new("otter").unwrap(), options());
+        let (mut now, mut ids, mut before) = (Moment::default(), Ids::default(), room.clone());
+        for (nth, (seconds, step)) in evening.into_iter().enumerate() {
+            now = now + std::time::Duration::from_secs(seconds);
+            let members: BTreeSet<_> = room.members.ids().cloned().collect();
+            let _ = room.handle(now, input(step, &mut ids, &members));
+            drain(&mut room);
+            if nth == cut {
+                before = room.clone();
+            }
+        }
+        prop_assert!(room.differences(&room).is_empty());
+        for (link, member) in room.members.links() {
+            let mut present: BTreeSet<_> = before.members.ids().cloned().collect();
+            let mut drops: BTreeSet<_> = before.drops.visible_to(member).into_iter().map(|drop| drop.drop).collect();
+            let mut told = Vec::new();
+            for output in room.differences(&before) {
+                let Output::Tell { to, event } = output else { continue };
+                if !to.contains(&link) {
+                    continue;
+                }
+                match &event {
+                    Event::Joined(who) => {
+                        prop_assert!(who.member.id != *member);
+                        present.insert(who.member.id.clone());
+                    }
+                    Event::Left(who) => prop_assert!(present.remove(&who.member.id)),
+                    Event::Offered(drop) => prop_assert!(drops.insert(drop.drop.clone())),
+                    Event::Message(_) | Event::Status(_) => {}
+                }
+                told.push(event);
+            }
+            present.insert(member.clone());
+            prop_assert_eq!(present, room.members.ids().cloned().collect::<BTreeSet<_>>());
+            for drop in room.drops.visible_to(member) {
+                prop_assert!(drops.contains(&drop.drop));
+                for transfer in drop.transfers {
+                    let status = room.drops.status(&transfer.transfer);
+                    let knew = before.drops.status(&transfer.transfer) == status;
+                    let is_told = told.iter().any(|event| matches!(event, Event::Status(told) if Some(told) == status));
+                    prop_assert_eq!(is_told, !knew);
+                }
             }
         }
     }

@@ -128,3 +128,90 @@ impl Replica {
         self.waits = self.room.graces().map(|until| (until, wait(until))).collect();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::protocol::{MemberId, Secret};
+    use crate::room::tests::{join, link, options};
+    use crate::room::{Fresh, PeerId};
+
+    const HOUR: Duration = Duration::from_secs(3600);
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn entry(author: u64, count: u64, now: Moment, input: Input) -> Entry {
+        Entry { author: NodeId(author), count, now, input }
+    }
+
+    fn joining(peer: PeerId) -> Input {
+        let fresh = Fresh { member: MemberId::from_random(1), key: Secret::from_random(1) };
+        Input::Join { peer, knock: join(Some("ann"), None).into(), fresh }
+    }
+
+    fn replica() -> Replica {
+        Replica::new(RoomId::new("otter").unwrap(), options())
+    }
+
+    #[test]
+    fn an_entry_that_comes_again_or_late_is_not_taken() {
+        let (mut replica, now) = (replica(), Moment::default() + HOUR);
+        assert!(replica.take(now, entry(1, 5, now, joining(link(1)))).unwrap().is_ok());
+        assert!(replica.take(now, entry(1, 5, now, Input::Leave { peer: link(1) })).is_none());
+        assert!(replica.take(now, entry(1, 4, now, Input::Leave { peer: link(1) })).is_none());
+        assert!(replica.take(now, entry(2, 4, now, Input::Leave { peer: link(1) })).unwrap().is_ok());
+        assert_eq!(
+            (replica.last_of(NodeId(1)), replica.last_of(NodeId(2)), replica.last_of(NodeId(3))),
+            (5, 4, 0)
+        );
+    }
+
+    #[test]
+    fn clocks_that_differ_do_not_cut_a_grace_short() {
+        let grace = options().presence_grace;
+        for ahead in [Duration::ZERO, HOUR] {
+            let mut replica = replica();
+            let (here, there) = (Moment::default() + HOUR, Moment::default() + ahead);
+            let _ = replica.take(here, entry(1, 1, there, joining(link(1))));
+            assert_eq!(replica.poll_timeout(), None);
+            let _ = replica.take(here, entry(1, 2, there, Input::Lost { peer: link(1) }));
+            assert_eq!(replica.poll_timeout(), Some(here + grace));
+            assert_eq!(replica.due(here + grace - SECOND), None);
+            let due = replica.due(here + grace).unwrap();
+            assert_eq!(due, there + grace);
+            let _ = replica.take(here + grace, entry(2, 1, due, Input::Tick));
+            assert!(replica.room().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_copy_that_was_read_waits_no_longer_than_a_grace() {
+        let (mut replica, there) = (replica(), Moment::default() + HOUR);
+        let _ = replica.take(there, entry(1, 1, there, joining(link(1))));
+        let _ = replica.take(there, entry(1, 2, there, Input::Lost { peer: link(1) }));
+        let here = Moment::default() + SECOND;
+        let read = Replica::read(here, &replica.write().unwrap()).unwrap();
+        assert_eq!(read.poll_timeout(), Some(here + options().presence_grace));
+    }
+
+    #[test]
+    fn authors_beyond_the_last_few_are_forgotten() {
+        let (mut replica, now) = (replica(), Moment::default());
+        for author in 0..2 * AUTHORS as u64 {
+            let _ = replica.take(now, entry(author, 1, now, Input::Tick));
+        }
+        assert_eq!(replica.taken.len(), AUTHORS);
+        assert_eq!(replica.last_of(NodeId(2 * AUTHORS as u64 - 1)), 1);
+    }
+
+    #[test]
+    fn the_rules_are_those_of_whoever_began() {
+        let (mut replica, now) = (replica(), Moment::default());
+        let rules = Options { max_members: 1, ..options() };
+        let _ = replica.take(now, entry(1, 1, now, Input::Rules(rules)));
+        let _ = replica.take(now, entry(1, 2, now, joining(link(1))));
+        let _ = replica.take(now, entry(2, 1, now, Input::Rules(options())));
+        assert_eq!(*replica.room().options(), rules);
+    }
+}

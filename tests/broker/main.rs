@@ -8,11 +8,16 @@
     reason = "a test says by panicking what is wrong"
 )]
 
+mod cluster;
+mod doors;
+mod faults;
+mod memory;
 mod node;
 mod promises;
+mod proxy;
 mod server;
 
-/// Each promise as a test of its own, with one Redis.
+/// Each promise as a test of its own, with one Redis and with a cluster.
 macro_rules! promises {
     ($($promise:ident,)*) => {
         mod alone {
@@ -21,6 +26,16 @@ macro_rules! promises {
                 async fn $promise() {
                     let server = crate::server::Server::start().await;
                     crate::promises::$promise(crate::node::options(&server.url(), false)).await;
+                }
+            )*
+        }
+
+        mod clustered {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $promise() {
+                    let cluster = crate::cluster::Cluster::start().await;
+                    crate::promises::$promise(cluster.options()).await;
                 }
             )*
         }

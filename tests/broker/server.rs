@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use deadpool_redis::redis;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::time::{interval, timeout};
 
 /// Longer than anything here takes; only a broken promise waits for it.
@@ -65,6 +67,19 @@ impl Server {
         server
     }
 
+    /// A node of a cluster that has no slots yet.
+    pub(crate) async fn start_cluster_node() -> Self {
+        // The nodes talk among themselves on a port 10,000 above by default, which must be free too.
+        let bus = free_port().to_string();
+        Self::start_with(&["--cluster-enabled", "yes", "--cluster-port", &bus]).await
+    }
+
+    /// Makes a node of a cluster known to another.
+    pub(crate) async fn meet(&self, other: &Self) {
+        let bus = other.arguments.last().unwrap();
+        self.ask::<()>(&["CLUSTER", "MEET", "127.0.0.1", &other.port.to_string(), bus]).await;
+    }
+
     /// Starts it again, with nothing of what it knew.
     pub(crate) fn restart(&mut self) {
         let port = self.port.to_string();
@@ -102,8 +117,20 @@ impl Server {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// Runs a command of an administrator, and does not wait for what it answers.
+    /// Runs a command of an administrator, and does not wait for its answer.
     pub(crate) async fn order(&self, command: &[&str]) {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
+        let mut order = redis::cmd(command[0]);
+        order.arg(&command[1..]);
+        stream.write_all(&order.get_packed_command()).await.unwrap();
+        // Held open until Redis has read it.
+        tokio::spawn(async move {
+            let _ = timeout(LONG, stream.read_u8()).await;
+        });
+    }
+
+    /// Runs a command whose failing is no matter.
+    pub(crate) async fn try_ask(&self, command: &[&str]) {
         let client = redis::Client::open(self.url()).unwrap();
         let mut connection = client.get_multiplexed_async_connection().await.unwrap();
         let mut order = redis::cmd(command[0]);

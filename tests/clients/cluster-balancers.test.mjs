@@ -1,5 +1,6 @@
-// Real balancers without stickiness before three nodes: long polling through whichever node comes next, a
-// balancer that is restarted, nodes that are restarted one after the other. No transfer fails.
+// Real balancers before three nodes, as config/ has them, none of which needs stickiness: long polling through
+// whichever node comes next, a balancer that is restarted, nodes that are restarted one after the other. No
+// transfer fails.
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
@@ -7,7 +8,7 @@ import { askedAgain } from './harness/again.mjs';
 import { KIB, MIB, randomFile, sha256 } from './harness/bytes.mjs';
 import { closeAll } from './harness/clients.mjs';
 import { startCluster } from './harness/cluster.mjs';
-import { startHaproxy, startNginx } from './harness/cluster-balancer.mjs';
+import { BALANCERS, startBalancer } from './harness/cluster-balancer.mjs';
 import { arrives, enter } from './harness/cluster-people.mjs';
 import { curl } from './harness/curl.mjs';
 import { newRoom } from './harness/people.mjs';
@@ -18,17 +19,14 @@ const POLLING = { transports: ['polling'] };
 
 after(closeAll);
 
-for (const [name, startBalancer] of [
-  ['nginx', startNginx],
-  ['HAProxy', startHaproxy],
-]) {
-  describe(`${name}, round robin`, () => {
+for (const file of BALANCERS) {
+  describe(file, () => {
     let cluster;
     let balancer;
     let url;
     before(async () => {
       cluster = await startCluster({ nodes: 3, settings: { SERVER__DRAIN_TIMEOUT: `${DRAIN}ms` } });
-      balancer = await startBalancer(cluster.nodes);
+      balancer = await startBalancer(file, cluster.nodes);
       url = balancer.url;
     });
     after(async () => {

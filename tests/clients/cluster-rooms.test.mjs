@@ -218,8 +218,11 @@ async function said(people) {
   }
 }
 
-/** Once words have gone both ways: what was under way before them has come. */
-const quiet = (...people) => said([...people, ...people]);
+/** Once words have gone both ways, twice: what was under way before them has come. */
+async function quiet(...people) {
+  await said(people);
+  await said(people);
+}
 
 /** Somebody comes and vanishes now, and has left: whoever vanished before would have too. */
 async function someoneElseLeft(room, witness) {

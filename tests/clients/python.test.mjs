@@ -21,7 +21,7 @@ after(async () => {
 test('python-socketio sends and receives', async () => {
   const python = pythonWithSocketio();
   const cwd = fileURLToPath(new URL('python/', import.meta.url));
-  const env = { ...process.env, ROOMDROP_URL: server.url, PYTHONDONTWRITEBYTECODE: '1' };
+  const env = { ...process.env, ROOMDROP_URL: (server.urls ?? [server.url]).join(), PYTHONDONTWRITEBYTECODE: '1' };
   const tests = ['-W', 'error::ResourceWarning', '-m', 'unittest', '--verbose', 'test_python_socketio'];
   const { stderr } = await run(python, tests, { cwd, env }).catch((error) => {
     throw new Error(`the tests in Python failed:\n${error.stdout}\n${error.stderr}`);

@@ -7,6 +7,7 @@
 // A test has no public side: `pub` here says what the other files of the simulator may use.
 #![allow(unreachable_pub)]
 
+mod cluster;
 mod content;
 mod flaws;
 mod life;
@@ -33,7 +34,8 @@ use crate::world::World;
 /// Schedules that a run of the tests goes through, for each machine.
 const SCHEDULES: u64 = 2000;
 
-fn from_environment(name: &str) -> Option<u64> {
+/// A number that whoever runs the tests chose.
+pub fn from_environment(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 

@@ -81,25 +81,29 @@ struct Weather {
 }
 
 /// The dice of one schedule.
-struct Dice(StdRng);
+pub struct Dice(StdRng);
 
 impl Dice {
-    fn up_to(&mut self, least: u64, most: u64) -> u64 {
+    pub fn new(seed: u64) -> Self {
+        Self(StdRng::seed_from_u64(seed))
+    }
+
+    pub fn up_to(&mut self, least: u64, most: u64) -> u64 {
         self.0.random_range(least..=most)
     }
 
     /// Small values as likely as large ones.
-    fn spread(&mut self, least: u64, most: u64) -> u64 {
+    pub fn spread(&mut self, least: u64, most: u64) -> u64 {
         let (low, high) = ((least.max(1) as f64).ln(), (most.max(1) as f64).ln());
         let value = self.0.random_range(low..=high.max(low + 1e-9)).exp();
         (value as u64).clamp(least, most)
     }
 
-    fn percent(&mut self, chance: u64) -> bool {
+    pub fn percent(&mut self, chance: u64) -> bool {
         self.up_to(0, 99) < chance
     }
 
-    fn one_of<T: Copy>(&mut self, these: &[T]) -> T {
+    pub fn one_of<T: Copy>(&mut self, these: &[T]) -> T {
         these[self.up_to(0, these.len() as u64 - 1) as usize]
     }
 }
@@ -107,7 +111,7 @@ impl Dice {
 impl Plan {
     /// The schedule of this seed, for this machine.
     pub fn draw(machine: Machine, seed: u64) -> Self {
-        let mut dice = Dice(StdRng::seed_from_u64(seed));
+        let mut dice = Dice::new(seed);
         let weather = Weather::draw(&mut dice);
         let window = dice.one_of(&[4, 8, 16, 32]) * 1024;
         let is_once = dice.percent(25);

@@ -160,7 +160,7 @@ impl Redis {
             stop: stop.clone(),
             tasks: tasks.clone(),
         });
-        let roster = Arc::new(Roster::new(me.clone(), outbox.clone(), to_inbox.clone()));
+        let roster = Arc::new(Roster::new(me.clone(), outbox.clone(), &to_inbox));
         let redis = Arc::new(Self {
             me,
             names,
@@ -230,8 +230,8 @@ impl Redis {
         self.roster.leaving()
     }
 
-    /// Says farewell, so that the others hear at once that this node is lost, and ends every task. Takes at
-    /// most about a second.
+    /// Says farewell, so that the others hear at once that this node is lost, and ends every task, the inbox
+    /// and the followed logs with them. Takes two seconds at most.
     async fn end(&self) {
         let farewell = async {
             let key = self.names.nodes();
@@ -382,5 +382,9 @@ impl Broker for Redis {
     async fn leave(&self) {
         self.is_leaving.store(true, Ordering::Relaxed);
         self.roster.hurry.notify_one();
+    }
+
+    fn leaving(&self) -> Vec<NodeId> {
+        self.roster.leaving()
     }
 }

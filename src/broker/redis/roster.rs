@@ -80,15 +80,16 @@ pub(super) struct Roster {
     known: Mutex<Known>,
     list: RwLock<Arc<[Node]>>,
     outbox: Arc<Outbox>,
-    to: mpsc::Sender<Delivery>,
+    /// Weak: what holds the inbox open are the tasks, so it ends with them.
+    to: mpsc::WeakSender<Delivery>,
     /// Told when this node's card changed.
     pub(super) hurry: Notify,
 }
 
 impl Roster {
-    pub(super) fn new(me: Node, outbox: Arc<Outbox>, to: mpsc::Sender<Delivery>) -> Self {
+    pub(super) fn new(me: Node, outbox: Arc<Outbox>, to: &mpsc::Sender<Delivery>) -> Self {
         let list = RwLock::new(Arc::from([me.clone()]));
-        Self { me, known: Mutex::default(), list, outbox, to, hurry: Notify::new() }
+        Self { me, known: Mutex::default(), list, outbox, to: to.downgrade(), hurry: Notify::new() }
     }
 
     /// All that live.
@@ -157,7 +158,9 @@ impl Roster {
                     Delivery::NodeLost(node)
                 }
             };
-            let _ = self.to.send(delivery).await;
+            if let Some(to) = self.to.upgrade() {
+                let _ = to.send(delivery).await;
+            }
         }
     }
 

@@ -74,7 +74,7 @@ pub(super) struct Forward {
 }
 
 impl Forward {
-    pub(super) fn new(broker: Arc<dyn Broker>, leaving: CancellationToken, options: Options) -> Self {
+    pub(super) fn new(watch: Watch, options: &Options) -> Self {
         let tasks = Tasks::default();
         let mut connector = HttpConnector::new();
         connector.set_connect_timeout(Some(options.connect));
@@ -86,7 +86,7 @@ impl Forward {
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())
             .build(connector);
-        Self { client, watch: Watch { broker, leaving }, options, tasks }
+        Self { client, watch, options: options.clone(), tasks }
     }
 
     /// The node's answer. Dropping the future, or the answer's body, ends the request there too.
@@ -177,9 +177,9 @@ impl Upgrade {
 
 /// Looks after the other nodes, and this one.
 #[derive(Clone)]
-struct Watch {
-    broker: Arc<dyn Broker>,
-    leaving: CancellationToken,
+pub(super) struct Watch {
+    pub(super) broker: Arc<dyn Broker>,
+    pub(super) leaving: CancellationToken,
 }
 
 impl Watch {
@@ -190,6 +190,18 @@ impl Watch {
             if self.broker.is_there() && !self.broker.nodes().iter().any(|node| node.id == id) {
                 return;
             }
+        }
+    }
+
+    /// Returns once the node of that name leaves.
+    pub(super) async fn other_leaves(&self, name: &str) {
+        loop {
+            let leaving = self.broker.leaving();
+            let is_it = |node: &Node| node.name == name && leaving.contains(&node.id);
+            if !leaving.is_empty() && self.broker.nodes().iter().any(is_it) {
+                return;
+            }
+            tokio::time::sleep(LOOK).await;
         }
     }
 

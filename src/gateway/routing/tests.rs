@@ -32,7 +32,27 @@ use crate::protocol::node::{Frame, Node, NodeId};
 const MIB: usize = 1 << 20;
 
 /// The nodes that live, as all brokers of a test know them.
-pub(crate) type Registry = Arc<Mutex<Vec<Node>>>;
+#[derive(Clone, Default)]
+pub(crate) struct Registry {
+    nodes: Arc<Mutex<Vec<Node>>>,
+    leaving: Arc<Mutex<Vec<NodeId>>>,
+}
+
+impl Registry {
+    pub(crate) fn add(&self, node: Node) {
+        self.nodes.lock().unwrap().push(node);
+    }
+
+    fn remove(&self, name: &str) {
+        self.nodes.lock().unwrap().retain(|node| node.name != name);
+    }
+
+    fn leaves(&self, name: &str) {
+        let nodes = self.nodes.lock().unwrap();
+        let ids = nodes.iter().filter(|node| node.name == name).map(|node| node.id);
+        self.leaving.lock().unwrap().extend(ids);
+    }
+}
 
 /// A broker that knows nodes and nothing else.
 pub(crate) struct Directory {
@@ -52,7 +72,7 @@ impl Broker for Directory {
         &self.me
     }
     fn nodes(&self) -> Arc<[Node]> {
-        self.registry.lock().unwrap().clone().into()
+        self.registry.nodes.lock().unwrap().clone().into()
     }
     fn is_there(&self) -> bool {
         true
@@ -92,6 +112,9 @@ impl Broker for Directory {
         Err(Away)
     }
     async fn leave(&self) {}
+    fn leaving(&self) -> Vec<NodeId> {
+        self.registry.leaving.lock().unwrap().clone()
+    }
 
     async fn close(&self) {}
 }
@@ -116,14 +139,13 @@ struct TestNode {
 
 fn options() -> Options {
     let (connect, answer) = (Duration::from_secs(1), Duration::from_secs(60));
-    Options { connect, answer, spread: Duration::from_millis(50) }
+    Options { connect, answer, unheard: Duration::ZERO, spread: Duration::from_millis(50) }
 }
 
 fn register(registry: &Registry, name: &str, address: SocketAddr) -> Node {
-    let mut nodes = registry.lock().unwrap();
-    let id = NodeId(nodes.len() as u64 + 1);
+    let id = NodeId(rand::random());
     let node = Node { id, name: name.to_owned(), peer_url: Some(format!("http://{address}")) };
-    nodes.push(node.clone());
+    registry.add(node.clone());
     node
 }
 
@@ -358,7 +380,7 @@ async fn a_websocket_handed_on_ends_with_its_node() {
     websocket.write_all(&frame("2probe")).await.unwrap();
     assert_eq!(next_text(&mut websocket).await, "3probe");
     // Its machine is gone: no reset comes, and nobody answers.
-    registry.lock().unwrap().retain(|node| node.name != "b");
+    registry.remove("b");
     let mut rest = Vec::new();
     let _ = soon(websocket.read_to_end(&mut rest)).await;
 }
@@ -535,7 +557,7 @@ async fn the_session_of_a_node_that_dies_during_the_poll_is_unknown() {
         // What waits is dropped with its connection.
         b.links.cut("");
         b.task = None;
-        registry.lock().unwrap().retain(|node| node.name != "b");
+        registry.remove("b");
     };
     let (answer, ()) = tokio::join!(a.get(&query), dies);
     assert_eq!(answer, unknown());
@@ -573,7 +595,7 @@ async fn a_node_that_cannot_be_reached_or_keeps_silent_makes_the_session_unknown
         .await;
     assert_eq!(a.get(&session("gone.X")).await, unknown());
     assert_eq!(a.get(&session("b.X")).await, unknown());
-    registry.lock().unwrap()[0].peer_url = Some("none".to_owned());
+    registry.nodes.lock().unwrap()[0].peer_url = Some("none".to_owned());
     assert_eq!(a.get(&session("gone.X")).await, unknown());
 }
 
@@ -666,4 +688,55 @@ async fn a_node_that_leaves_with_nobody_left_asks_to_try_again() {
     b.leaving.cancel();
     assert_eq!(a.get("EIO=4&transport=polling").await.0, 503);
     assert_eq!(b.get("EIO=4&transport=polling").await.0, 503);
+}
+
+#[tokio::test]
+async fn a_new_nodes_sids_are_good_before_all_have_heard_of_it() {
+    let registry = Registry::default();
+    let b = TestNode::start("b", &registry).await;
+    let patient = Options { unheard: Duration::from_secs(30), ..options() };
+    let a = TestNode::start_with("a", &registry, patient).await;
+    let query = session(sid_of(&b.open(4).await));
+    let [node] =
+        <[Node; 1]>::try_from(registry.nodes.lock().unwrap().drain(..1).collect::<Vec<_>>()).unwrap();
+    let (answer, ()) = tokio::join!(a.get(&query), async {
+        until(|| a.routing.0.under_way.count() == 1).await;
+        registry.add(node);
+    });
+    assert_eq!(answer, (200, "2".to_owned()));
+}
+
+#[tokio::test]
+async fn polls_that_a_leaving_node_has_handed_on_end_and_lose_nothing() {
+    let registry = Registry::default();
+    let (a, b) = (TestNode::start("a", &registry).await, TestNode::start("b", &registry).await);
+    for (version, connect, noop, echo) in
+        [(3, None, "1:6", r#"18:42["echo","hello"]"#), (4, Some("40"), "6", r#"42["echo","hello"]"#)]
+    {
+        let sid = sid_of(&b.open(version).await).to_owned();
+        let query = format!("EIO={version}&transport=polling&sid={sid}");
+        if let Some(connect) = connect {
+            b.post(&query, connect).await;
+        }
+        let mut said = String::new();
+        while !said.contains("40") || (version == 4 && !said.contains('2')) {
+            said += &b.get(&query).await.1;
+        }
+        let (waits, ()) = tokio::join!(a.get(&query), async {
+            until(|| !b.links.is_empty()).await;
+            registry.leaves("a");
+        });
+        assert_eq!(waits, (200, noop.to_owned()));
+        assert_eq!(b.post(&query, echo).await.0, 200);
+        assert_eq!(b.get(&query).await, (200, echo.to_owned()));
+        registry.leaving.lock().unwrap().clear();
+
+        let later = CancellationToken::new();
+        let routing = Routing::new(a.routing.0.watch.broker.clone(), later.clone(), options());
+        later.cancel();
+        let uri: Uri = engine(&query).parse().unwrap();
+        let request = Request::builder().uri(uri).body(Body::empty()).unwrap();
+        let Way::There(there) = routing.way(&request) else { panic!("it is b's") };
+        assert_eq!(text_of(routing.ask(there, request).await).await, (200, noop.to_owned()));
+    }
 }

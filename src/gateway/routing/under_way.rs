@@ -24,6 +24,12 @@ impl UnderWay {
         One(self.0.token())
     }
 
+    /// How many.
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        self.0.len()
+    }
+
     /// Waits until there is none.
     pub(super) async fn none_left(&self) {
         self.0.close();

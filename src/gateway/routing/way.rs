@@ -2,10 +2,10 @@
 //! of it. It exists so that every case can be tested by itself; it refuses to name a node that is not
 //! registered, whatever the request says.
 
-use http::{HeaderMap, HeaderName, Request, Uri, header};
+use http::{HeaderMap, HeaderName, Method, Request, Uri, header};
 
 use super::super::compat::Words;
-use crate::protocol::node::Node;
+use crate::protocol::node::{Node, NodeId};
 
 /// On a request that a node has handed on, with that node's name: it goes no further. Whoever sends it
 /// himself is only refused what this node does not have.
@@ -29,6 +29,8 @@ pub(super) struct Scene<'a> {
     pub(super) nodes: &'a [Node],
     /// Whether this node takes nothing new.
     pub(super) is_leaving: bool,
+    /// The others that take nothing new.
+    pub(super) leaving: &'a [NodeId],
     /// Any number: which of the other nodes gets what this one no longer takes.
     pub(super) lot: usize,
 }
@@ -49,8 +51,14 @@ pub(super) enum Here {
     AsItIs,
     /// The same; the answer gives out a sid, which gets this node's name.
     Handshake,
-    /// This address: its sid is without the node's name.
-    Own(Uri),
+    /// This address: its sid is without the node's name. `by` is the node that has handed it on, if it is a
+    /// poll, which waits.
+    Own {
+        /// The address.
+        uri: Uri,
+        /// A name, as the request says it.
+        by: Option<String>,
+    },
 }
 
 /// Who answers instead.
@@ -60,7 +68,11 @@ pub(super) enum There {
     Session(Node),
     /// A node that stays: the request begins something, and this one is leaving.
     Stays(Node),
-    /// Nobody: the node that had the session is gone.
+    /// Nobody now: it is a poll of another node's session, which comes again, and this node is leaving.
+    Later,
+    /// Nobody yet: no node of that name was heard of. It may be new.
+    Unheard,
+    /// Nobody: it was handed on to the wrong node.
     Unknown,
     /// Nobody: this node is leaving, and none takes its place.
     Leaving,
@@ -69,24 +81,28 @@ pub(super) enum There {
 impl Way {
     /// Decides.
     pub(super) fn of<B>(request: &Request<B>, scene: Scene<'_>) -> Self {
-        let (uri, headers) = (request.uri(), request.headers());
+        let uri = request.uri();
         let words = if uri.path().starts_with(ENGINE) { Words::of(uri) } else { Words::default() };
         match words.sid.map(|sid| sid.split_once(POINT)) {
-            Some(Some((name, sid))) if name == scene.me.name => {
-                with_sid(uri, sid).map_or(Self::There(There::Unknown), |uri| Self::Here(Here::Own(uri)))
-            }
-            Some(Some((name, _))) => Self::There(There::of_others(name, headers, scene)),
+            Some(Some((name, sid))) if name == scene.me.name => Self::of_own(sid, request),
+            Some(Some((name, _))) => Self::There(There::of_others(name, request, scene)),
             // It was given out by a node that gave no name, or by whatever was here before.
             Some(None) => Self::Here(Here::AsItIs),
-            None => Self::of_new(uri, words, headers, scene),
+            None => Self::of_new(uri, words, request.headers(), scene),
         }
+    }
+
+    fn of_own<B>(sid: &str, request: &Request<B>) -> Self {
+        let Some(uri) = with_sid(request.uri(), sid) else { return Self::There(There::Unknown) };
+        let by = request.headers().get(FORWARDED_BY).filter(|_| is_poll(request));
+        Self::Here(Here::Own { uri, by: by.and_then(|name| Some(name.to_str().ok()?.to_owned())) })
     }
 
     fn of_new(uri: &Uri, words: Words<'_>, headers: &HeaderMap, scene: Scene<'_>) -> Self {
         if scene.is_leaving && !PROBES.contains(&uri.path()) {
             // A connection that outlives the request would end with this node.
             let may = !headers.contains_key(FORWARDED_BY) && !headers.contains_key(header::UPGRADE);
-            let others: Vec<_> = if may { scene.others().collect() } else { Vec::new() };
+            let others: Vec<_> = if may { scene.staying().collect() } else { Vec::new() };
             return Self::There(match others.len() {
                 0 => There::Leaving,
                 count => There::Stays(others[scene.lot % count].clone()),
@@ -98,20 +114,37 @@ impl Way {
 }
 
 impl There {
-    fn of_others(name: &str, headers: &HeaderMap, scene: Scene<'_>) -> Self {
-        let mut others = scene.others();
-        match others.find(|node| node.name == name) {
-            Some(_) if scene.is_leaving && headers.contains_key(header::UPGRADE) => Self::Leaving,
-            Some(node) if !headers.contains_key(FORWARDED_BY) => Self::Session(node.clone()),
-            _ => Self::Unknown,
+    fn of_others<B>(name: &str, request: &Request<B>, scene: Scene<'_>) -> Self {
+        let was_handed_on = request.headers().contains_key(FORWARDED_BY);
+        let Some(node) = scene.others().find(|node| node.name == name) else {
+            return if was_handed_on { Self::Unknown } else { Self::Unheard };
+        };
+        if was_handed_on {
+            Self::Unknown
+        } else if scene.is_leaving && request.headers().contains_key(header::UPGRADE) {
+            Self::Leaving
+        } else if scene.is_leaving && is_poll(request) {
+            Self::Later
+        } else {
+            Self::Session(node.clone())
         }
     }
+}
+
+/// Whether it waits for what comes.
+fn is_poll<B>(request: &Request<B>) -> bool {
+    request.method() == Method::GET && Words::of(request.uri()).transport == Some("polling")
 }
 
 impl<'a> Scene<'a> {
     /// The other nodes that can be reached.
     fn others(self) -> impl Iterator<Item = &'a Node> {
         self.nodes.iter().filter(move |node| node.id != self.me.id && node.peer_url.is_some())
+    }
+
+    /// Those of them that take what is new.
+    fn staying(self) -> impl Iterator<Item = &'a Node> {
+        self.others().filter(move |node| !self.leaving.contains(&node.id))
     }
 }
 
@@ -136,7 +169,6 @@ pub(super) fn named(name: &str, sid: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::node::NodeId;
 
     fn node(number: u64, name: &str, reachable: bool) -> Node {
         let peer_url = reachable.then(|| format!("http://127.0.0.1:{number}"));
@@ -146,13 +178,14 @@ mod tests {
     struct Case {
         nodes: Vec<Node>,
         is_leaving: bool,
+        others_leaving: Vec<NodeId>,
         headers: &'static [(&'static str, &'static str)],
     }
 
     impl Case {
         fn new() -> Self {
             let nodes = vec![node(1, "a", true), node(2, "b", true), node(3, "mute", false)];
-            Self { nodes, is_leaving: false, headers: &[] }
+            Self { nodes, is_leaving: false, others_leaving: Vec::new(), headers: &[] }
         }
 
         fn leaving(mut self) -> Self {
@@ -172,9 +205,13 @@ mod tests {
                 request = request.header(*name, *value);
             }
             let request = request.body(()).unwrap();
-            let scene = Scene { me: &self.nodes[0], nodes: &self.nodes, is_leaving: self.is_leaving, lot: 5 };
+            let (me, nodes, is_leaving) = (&self.nodes[0], &self.nodes, self.is_leaving);
+            let scene = Scene { me, nodes, is_leaving, leaving: &self.others_leaving, lot: 5 };
             match Way::of(&request, scene) {
-                Way::Here(Here::Own(uri)) => format!("own: {}", Words::of(&uri).sid.unwrap()),
+                Way::Here(Here::Own { uri, by: None }) => format!("own: {}", Words::of(&uri).sid.unwrap()),
+                Way::Here(Here::Own { uri, by: Some(by) }) => {
+                    format!("own: {}, by {by}", Words::of(&uri).sid.unwrap())
+                }
                 Way::Here(here) => format!("{here:?}"),
                 Way::There(There::Session(node)) => format!("session at {}", node.name),
                 Way::There(There::Stays(node)) => format!("stays at {}", node.name),
@@ -195,11 +232,11 @@ mod tests {
             ("XYZ", "AsItIs"),
             ("", "AsItIs"),
             ("b.XYZ", "session at b"),
-            ("mute.XYZ", "Unknown"),
-            ("gone.XYZ", "Unknown"),
-            (".XYZ", "Unknown"),
-            ("A.XYZ", "Unknown"),
-            ("127.0.0.1:9", "Unknown"),
+            ("mute.XYZ", "Unheard"),
+            ("gone.XYZ", "Unheard"),
+            (".XYZ", "Unheard"),
+            ("A.XYZ", "Unheard"),
+            ("127.0.0.1:9", "Unheard"),
         ] {
             let address = format!("/socket.io/?EIO=4&transport=polling&sid={sid}&t=1");
             assert_eq!(case.way(&address), way, "{sid}");
@@ -212,7 +249,9 @@ mod tests {
     fn what_was_handed_on_once_is_not_handed_on_again() {
         let case = Case::new().with(FORWARDED);
         assert_eq!(case.way("/socket.io/?EIO=4&transport=polling&sid=b.X"), "Unknown");
-        assert_eq!(case.way("/socket.io/?EIO=4&transport=polling&sid=a.X"), "own: X");
+        assert_eq!(case.way("/socket.io/?EIO=4&transport=polling&sid=gone.X"), "Unknown");
+        assert_eq!(case.way("/socket.io/?EIO=4&transport=polling&sid=a.X"), "own: X, by b");
+        assert_eq!(case.way("/socket.io/?EIO=4&transport=websocket&sid=a.X"), "own: X");
         assert_eq!(case.way("/socket.io/?EIO=4&transport=polling"), "Handshake");
         assert_eq!(Case::new().leaving().with(FORWARDED).way("/"), "Leaving");
     }
@@ -233,7 +272,7 @@ mod tests {
             ("/healthz", "AsItIs"),
             ("/readyz", "AsItIs"),
             ("/socket.io/?EIO=4&transport=polling&sid=a.X", "own: X"),
-            ("/socket.io/?EIO=4&transport=polling&sid=b.X", "session at b"),
+            ("/socket.io/?EIO=4&transport=polling&sid=b.X", "Later"),
             ("/socket.io/?EIO=4&transport=polling", "stays at b"),
             ("/transfers/t/content", "stays at b"),
         ] {
@@ -254,6 +293,10 @@ mod tests {
         case.nodes.truncate(1);
         assert_eq!(case.way("/socket.io/?EIO=4&transport=polling"), "Leaving");
         case.nodes.push(node(3, "mute", false));
+        assert_eq!(case.way("/"), "Leaving");
+        case.nodes.push(node(4, "c", true));
+        assert_eq!(case.way("/"), "stays at c");
+        case.others_leaving.push(NodeId(4));
         assert_eq!(case.way("/"), "Leaving");
     }
 

@@ -70,10 +70,11 @@ impl Task {
 
     /// The service was away a moment ago.
     pub(super) fn try_again(&mut self) {
-        if !self.hub.broker().is_there() {
-            self.service = Service::Away { again: Instant::now() + RETRY };
-        } else if !self.line.is_up() {
+        let is_there = self.hub.broker().is_there();
+        if is_there && !self.line.has_follower() {
             self.line.follow();
+        } else if !is_there || !self.line.is_up() {
+            self.service = Service::Away { again: Instant::now() + RETRY };
         } else if self.queue.is_empty() {
             self.be_back();
         } else {
@@ -132,6 +133,10 @@ impl Task {
     }
 
     fn take_entry(&mut self, at: Position, bytes: &[u8]) {
+        if at.generation != self.line.at.generation {
+            // The log is another one than this node thinks, and is about to be read.
+            return;
+        }
         self.line.at = at;
         self.grown += bytes.len();
         let Some(entry) = Entry::read(bytes) else {
@@ -140,10 +145,12 @@ impl Task {
         };
         let (author, count, input) = (entry.author, entry.count, entry.input.clone());
         let own = if author == self.me { self.queue.take(count) } else { None };
-        let before_a_loss = match input {
-            Input::NodeLost { node } if node == self.me => self.entering(self.log.room()),
-            _ => Vec::new(),
-        };
+        let holds_us_for_lost = matches!(input, Input::NodeLost { node } if node == self.me);
+        if holds_us_for_lost && matches!(self.view, View::Together) {
+            // People here notice nothing: until all their links are in again they are shown what was.
+            self.go_alone();
+            self.show_own_until_whole();
+        }
         if let Some(outcome) = self.log.take(self.now(), entry) {
             let outputs = drain(self.log.room_mut());
             match own {
@@ -154,9 +161,6 @@ impl Task {
             }
         }
         if matches!(self.view, View::Together) {
-            for input in before_a_loss {
-                self.submit_always(input);
-            }
             self.forget_ports();
         }
         if author == self.me {
@@ -206,11 +210,24 @@ impl Task {
         }
     }
 
-    /// Whether a word of a link is to be said again: others held this node for lost, and it is about to
-    /// enter again.
-    fn is_to_be_repeated(&self, input: &Input, outcome: &Result<Reply, Refusal>) -> bool {
+    /// Whether a word of a link is to be said again: others held this node for lost, and it enters again
+    /// before.
+    fn is_to_be_repeated(&mut self, input: &Input, outcome: &Result<Reply, Refusal>) -> bool {
         let is_refused = matches!(outcome, Err(refusal) if refusal.code == ErrorCode::RoomNotFound);
-        is_refused && peer_of(input).is_some_and(|peer| self.peers.contains_key(&peer))
+        let peer = peer_of(input).filter(|peer| is_refused && self.peers.contains_key(peer));
+        peer.is_some_and(|peer| self.is_entering(peer) || self.enter_again(peer))
+    }
+
+    fn is_entering(&self, peer: PeerId) -> bool {
+        let is_its = |input: &Input| matches!(input, Input::Join { peer: known, .. } if *known == peer);
+        self.queue.iter().any(|own| is_its(&own.entry.input))
+    }
+
+    /// Lets a link into the log again as who it is for people here. Whether it is anyone.
+    fn enter_again(&mut self, peer: PeerId) -> bool {
+        let Some(input) = self.shown().room().entering(peer) else { return false };
+        self.repeat(input, Showing::Shown);
+        true
     }
 
     fn repeat(&mut self, input: Input, showing: Showing<Owed>) {
@@ -234,11 +251,15 @@ impl Task {
 
     /// The log is to have what this node's copy has.
     fn come_back(&mut self) {
+        self.show_own_until_whole();
+        self.return_if_whole();
+    }
+
+    fn show_own_until_whole(&mut self) {
         match std::mem::replace(&mut self.view, View::Together) {
             View::Alone(local) | View::Returning(local) => self.view = View::Returning(local),
             view => self.view = view,
         }
-        self.return_if_whole();
     }
 
     /// Once the log has everything that this node's copy has, and every link, people are shown the log, and

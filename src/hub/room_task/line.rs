@@ -27,10 +27,19 @@ pub(super) struct Line {
     lifetime: Duration,
     pub(super) at: Position,
     heard: Option<mpsc::Receiver<Heard>>,
+    ear: Ear,
     following: Option<Call<Following>>,
     appending: Option<Call<Result<(), NotAppended>>>,
     seeding: Option<Call<Result<(), Away>>>,
     compacting: Option<Call<()>>,
+}
+
+/// Whether the follower hears the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ear {
+    Hearing,
+    /// It said that the service is away, and will say when it is back.
+    Deaf,
 }
 
 /// What came over the line.
@@ -55,6 +64,7 @@ impl Line {
             lifetime,
             at: Position { generation: 0, count: 0 },
             heard: None,
+            ear: Ear::Hearing,
             following: None,
             appending: None,
             seeding: None,
@@ -62,9 +72,14 @@ impl Line {
         }
     }
 
-    /// Whether the log is followed.
-    pub(super) fn is_up(&self) -> bool {
+    /// Whether the log is followed, heard or not.
+    pub(super) fn has_follower(&self) -> bool {
         self.heard.is_some()
+    }
+
+    /// Whether what is appended would be heard.
+    pub(super) fn is_up(&self) -> bool {
+        self.heard.is_some() && self.ear == Ear::Hearing
     }
 
     pub(super) fn is_following(&self) -> bool {
@@ -79,6 +94,7 @@ impl Line {
     pub(super) fn follow(&mut self) {
         self.drop_calls();
         self.heard = None;
+        self.ear = Ear::Hearing;
         let (broker, room, lifetime) = (self.broker.clone(), self.room.clone(), self.lifetime);
         self.following = Some(Box::pin(async move {
             if !broker.is_there() {
@@ -137,7 +153,14 @@ impl Line {
             && let Poll::Ready(news) = heard.poll_recv(cx)
         {
             return Poll::Ready(match news {
-                Some(heard) => News::Heard(heard),
+                Some(heard) => {
+                    match heard {
+                        Heard::Away => self.ear = Ear::Deaf,
+                        Heard::Back | Heard::Again(_) => self.ear = Ear::Hearing,
+                        Heard::Entry { .. } | Heard::Forgotten => {}
+                    }
+                    News::Heard(heard)
+                }
                 None => {
                     self.heard = None;
                     News::Ended

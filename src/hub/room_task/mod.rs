@@ -2,6 +2,12 @@
 //! and tells the links of this node whatever follows from what comes back. It decides nothing itself: what
 //! an entry means is said by the [`Replica`], the same on every node.
 //!
+//! **While the service between the nodes is away** people of one node still meet, talk and transfer: each node
+//! goes on by a copy of its own, also of a room that it could not look up (a join waits for that at most a
+//! second). When the service is back, all that was said is in the log, in the order in which nodes came back.
+//! Whoever thereby turns out to be in a room that would not have let it in (another passphrase, full) is told
+//! that it has left.
+//!
 //! | file | what it does |
 //! |---|---|
 //! | `mod` | waits, keeps the time, ends |

@@ -7,7 +7,7 @@ use super::machine::{Role, Session, SourceLink};
 use super::words::{Link, Request, Word, is_asking};
 use super::{Ask, Output, Situation};
 use crate::protocol::node::{Body, NodeId};
-use crate::protocol::{ErrorCode, Moment, ReceiverState, TransferState};
+use crate::protocol::{ErrorCode, MemberId, Moment, ReceiverState, TransferState};
 use crate::relay;
 use crate::transfer::Transfer;
 
@@ -19,7 +19,8 @@ const BEAT: Duration = Duration::from_secs(1);
 pub(super) const RETRY: Duration = Duration::from_millis(250);
 /// How long a home may be silent before the record is looked at.
 const SILENCE: Duration = Duration::from_secs(3);
-/// How long a request may wait for its answer. That someone has all of it waits for as long as it takes.
+/// How long a request may wait for its answer. That someone has all of it, or cannot go on, waits for as long
+/// as it takes.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// How long an edge that nobody needs is kept.
 const IDLE: Duration = Duration::from_secs(30);
@@ -73,7 +74,7 @@ pub(super) enum Claim {
 pub(super) struct Pending {
     pub(super) ask: Ask,
     pub(super) request: Request,
-    since: Moment,
+    pub(super) since: Moment,
 }
 
 impl Edge {
@@ -301,13 +302,22 @@ impl Session {
         members.sort();
         members.dedup();
         for member in
-            members.into_iter().filter(|member| !self.transfer.has_accepted(member)).collect::<Vec<_>>()
+            members.into_iter().filter(|member| !self.may_stay(member)).collect::<Vec<_>>()
         {
-            let failed = self.state_of(&member) == Some(ReceiverState::Failed);
+            // One that failed without having all was ended by a relay.
+            let has_all = self.transfer.size().is_some_and(|size| self.held.get(&member) == Some(&size));
+            let failed = has_all && self.state_of(&member) == Some(ReceiverState::Failed);
             let error = if failed { ErrorCode::DigestMismatch } else { ErrorCode::TransferClosed };
             self.close_sinks_of(now, &member, error);
             self.note_facts_at_once(now);
         }
+    }
+
+    /// Whoever accepted; the home may not have heard so yet.
+    fn may_stay(&self, member: &MemberId) -> bool {
+        let Role::Edge(edge) = &self.role else { return true };
+        let accepts = |pending: &Pending| matches!(&pending.request, Request::Accept { member: who, .. } if who == member);
+        self.transfer.has_accepted(member) || edge.pending.iter().any(accepts)
     }
 
     pub(super) fn on_undelivered(&mut self, now: Moment, node: NodeId) {
@@ -388,7 +398,8 @@ impl Session {
     fn give_up_old_requests(&mut self, now: Moment) {
         let Role::Edge(edge) = &mut self.role else { return };
         let is_old = |pending: &mut Pending| {
-            now >= pending.since + PATIENCE && !matches!(pending.request, Request::Done { .. })
+            now >= pending.since + PATIENCE
+                && !matches!(pending.request, Request::Done { .. } | Request::Ended { .. })
         };
         for pending in edge.pending.extract_if(.., is_old) {
             let outcome = Err(ErrorCode::Overloaded.into());

@@ -84,7 +84,7 @@ impl Session {
             let _ = self.tell_if_last_sink(now, was.member.clone());
         }
         self.keep_lanes(now, from, &facts);
-        for (lane, at, limit) in &facts.lanes {
+        for (lane, at, limit) in facts.lanes.iter().filter(|_| !facts.seats.is_empty()) {
             self.pull_by_edge(now, from, *lane, *at, *limit);
         }
         let word =
@@ -117,12 +117,13 @@ impl Session {
         }
     }
 
-    /// Drops the lanes of an edge that it does not know of.
+    /// Drops the lanes of an edge that it does not know of, or has nobody for.
     fn keep_lanes(&mut self, now: Moment, node: NodeId, facts: &Facts) {
-        if self.relay.is_one_lane() && (!facts.lanes.is_empty() || !facts.seats.is_empty()) {
+        let has_people = !facts.seats.is_empty();
+        if self.relay.is_one_lane() && has_people {
             return;
         }
-        let is_known = |lane: u64| facts.lanes.iter().any(|(known, ..)| *known == lane);
+        let is_known = |lane: u64| has_people && facts.lanes.iter().any(|(known, ..)| *known == lane);
         self.drop_lanes(now, |known| known.node == node && !is_known(known.lane));
     }
 }

@@ -15,6 +15,9 @@ use crate::transfer;
 /// How long after a take-over those who were receiving may take to be heard of, before they are away.
 const CLAIM: Duration = Duration::from_secs(2);
 
+/// An edge that says nothing for this long needs nothing; its goodbye was lost.
+const SILENCE: Duration = Duration::from_secs(15);
+
 /// The home's side of the role.
 #[derive(Debug)]
 pub(super) struct Home {
@@ -26,6 +29,8 @@ pub(super) struct Home {
     saved: u64,
     /// What is decided and waits for its record.
     waiting: Vec<Waiting>,
+    /// Wishes that were answered and that the record never came to say: the last of each party.
+    unsaved: Vec<Request>,
     /// Until when those who were receiving may be silent.
     claims_until: Option<Moment>,
 }
@@ -41,6 +46,7 @@ enum News {
 #[derive(Debug, Default)]
 pub(super) struct EdgeOf {
     pub(super) facts: Facts,
+    heard: Moment,
 }
 
 /// A lane of an edge, and the sink that it is here.
@@ -57,6 +63,7 @@ struct Waiting {
     /// For which edge; none: for this node.
     to: Option<NodeId>,
     ask: Ask,
+    request: Request,
     decided: Decided,
     /// Answered when the record holds this; not known before the situation is made.
     after: Option<u64>,
@@ -71,6 +78,7 @@ impl Home {
             newest: 0,
             saved: 0,
             waiting: Vec::new(),
+            unsaved: Vec::new(),
             claims_until: None,
         }
     }
@@ -78,6 +86,20 @@ impl Home {
     /// One that took over: whoever was receiving has a while to be heard of.
     pub(super) fn taken_over(now: Moment) -> Self {
         Self { news: News::Some, claims_until: Some(now + CLAIM), ..Self::new() }
+    }
+
+    /// Wishes that are answered although the record does not say so.
+    pub(super) fn unsaved_wishes(self) -> Vec<Request> {
+        self.unsaved
+    }
+
+    fn keep_wishes(&mut self) {
+        for waiting in &self.waiting {
+            if let Some(party) = waiting.request.wishes() {
+                self.unsaved.retain(|request| request.wishes() != Some(party));
+                self.unsaved.push(waiting.request.clone());
+            }
+        }
     }
 
     pub(super) fn note_news(&mut self) {
@@ -89,12 +111,18 @@ impl Home {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Moment> {
-        self.claims_until
+        let silent = self.edges.values().map(|edge| edge.heard + SILENCE);
+        silent.chain(self.claims_until).min()
     }
 
-    /// What was decided and is not answered yet, for this node's own people.
-    pub(super) fn unanswered_here(self) -> impl Iterator<Item = (Ask, Decided)> {
-        self.waiting.into_iter().filter(|waiting| waiting.to.is_none()).map(|w| (w.ask, w.decided))
+    /// What was decided and is not answered yet, for this node's own people: to be asked of another home. A token
+    /// that was chosen stays.
+    pub(super) fn unanswered_here(&mut self) -> impl Iterator<Item = (Ask, Request)> {
+        let here = self.waiting.extract_if(.., |waiting| waiting.to.is_none());
+        here.map(|Waiting { ask, request, decided, .. }| match (request, decided) {
+            (Request::Accept { member, .. }, Decided::Accepted(token)) => (ask, Request::Accept { member, token }),
+            (request, _) => (ask, request),
+        })
     }
 }
 
@@ -174,9 +202,15 @@ impl Session {
     }
 
     /// Puts an answer on hold until the record says what was decided. `to` an edge, or to this node.
-    pub(super) fn answer_when_saved(&mut self, to: Option<NodeId>, ask: Ask, decided: Decided) {
+    pub(super) fn answer_when_saved(
+        &mut self,
+        to: Option<NodeId>,
+        ask: Ask,
+        request: Request,
+        decided: Decided,
+    ) {
         if let Role::Home(home) = &mut self.role {
-            home.waiting.push(Waiting { to, ask, decided, after: None });
+            home.waiting.push(Waiting { to, ask, request, decided, after: None });
         }
     }
 
@@ -184,6 +218,9 @@ impl Session {
     pub(super) fn on_saved(&mut self, number: u64) {
         if let Role::Home(home) = &mut self.role {
             home.saved = home.saved.max(number);
+            if home.saved >= home.newest {
+                home.unsaved.clear();
+            }
         }
         self.answer_what_is_saved();
     }
@@ -192,6 +229,7 @@ impl Session {
     pub(super) fn go_on_unsaved(&mut self) {
         if let Role::Home(home) = &mut self.role {
             home.saved = home.newest;
+            home.keep_wishes();
         }
         self.answer_what_is_saved();
     }
@@ -237,6 +275,11 @@ impl Session {
             },
             Body::Chunk { .. } => {}
         }
+        if let Role::Home(home) = &mut self.role
+            && let Some(edge) = home.edges.get_mut(&from)
+        {
+            edge.heard = now;
+        }
     }
 
     fn hear_request(&mut self, now: Moment, from: NodeId, ask: Ask, request: Request) {
@@ -246,8 +289,8 @@ impl Session {
                 return;
             }
         }
-        match self.apply(now, request) {
-            Ok(decided) => self.answer_when_saved(Some(from), ask, decided),
+        match self.apply(now, request.clone()) {
+            Ok(decided) => self.answer_when_saved(Some(from), ask, request, decided),
             Err(refusal) => self.answer(Some(from), ask, Err(refusal)),
         }
     }
@@ -348,8 +391,14 @@ impl Session {
         }
     }
 
-    /// After a take-over, whoever was not heard of in time is away.
+    /// Edges that need nothing any more are forgotten; after a take-over, whoever was not heard of in time is
+    /// away.
     pub(super) fn tick_home(&mut self, now: Moment) {
+        let Role::Home(home) = &mut self.role else { return };
+        let silent = home.edges.iter().filter(|(_, edge)| now >= edge.heard + SILENCE);
+        for node in silent.map(|(node, _)| *node).collect::<Vec<_>>() {
+            self.lose_edge(now, node);
+        }
         let Role::Home(home) = &mut self.role else { return };
         if home.claims_until.is_none_or(|until| now < until) {
             return;

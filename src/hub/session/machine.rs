@@ -58,6 +58,8 @@ pub struct Session {
     pub(super) shown: Option<Status>,
     /// The situation's number: of the newest made at the home, of the newest heard of at an edge.
     pub(super) number: u64,
+    /// Bytes that the source got to homes before this one.
+    pub(super) sent_before: u64,
     pub(super) next_sink: u64,
     pub(super) next_ask: u64,
     pub(super) outputs: VecDeque<Output>,
@@ -104,6 +106,7 @@ impl Session {
             told: Told::Since(now),
             shown: None,
             number: 0,
+            sent_before: 0,
             next_sink: 0,
             // Numbers of an earlier run of this node's part must not come again.
             next_ask: now.unix_millis() << 8,
@@ -258,12 +261,12 @@ impl Session {
         if !self.is_home() {
             return Ok(Reply::Asked(self.ask_home(now, request)));
         }
-        let decided = self.apply(now, request)?;
+        let decided = self.apply(now, request.clone())?;
         if self.sharing == Sharing::Alone {
             return Ok(Reply::Decided(decided));
         }
         let ask = self.new_ask();
-        self.answer_when_saved(None, ask, decided);
+        self.answer_when_saved(None, ask, request, decided);
         Ok(Reply::Asked(ask))
     }
 
@@ -280,6 +283,7 @@ impl Session {
             Request::Pause(party) => transfer::Input::Pause(party),
             Request::Resume(party) => transfer::Input::Resume(party),
             Request::Cancel(party) => transfer::Input::Cancel(party),
+            Request::Ended { member, error } => transfer::Input::SinkEnded { member, error },
             Request::Done { member, digest } => {
                 let decided = self.tell(now, transfer::Input::SinkDone { member: member.clone(), digest })?;
                 if let (Some(size), Decided::Done) = (self.transfer.size(), &decided) {

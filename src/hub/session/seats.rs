@@ -192,6 +192,7 @@ impl Session {
             let _ = self.tell(now, transfer::Input::SinkEnded { member, error });
         } else {
             self.note_facts(now);
+            self.ask_home(now, Request::Ended { member, error });
         }
     }
 

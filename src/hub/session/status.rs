@@ -61,7 +61,7 @@ impl Session {
             transfer: self.transfer.id().clone(),
             state: self.transfer.state(),
             size,
-            sent: self.relay.sent(),
+            sent: self.relay.sent().max(self.sent_before),
             receivers,
             bytes_per_second: if flows { self.meter.bytes_per_second() } else { 0 },
             eta_seconds: match (size, least) {

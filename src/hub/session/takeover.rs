@@ -30,17 +30,19 @@ impl Session {
     }
 
     /// A home becomes an edge. What was decided here is remembered, to be said again.
-    fn step_down(&mut self, now: Moment, home: NodeId) {
-        let edge = Role::Edge(Edge::stepped_down(now, home, self.transfer.clone()));
+    fn step_down(&mut self, now: Moment, other: NodeId) {
+        let edge = Role::Edge(Edge::stepped_down(now, other, self.transfer.clone()));
         let lanes: Vec<_> = self.edge_sinks().collect();
         for sink in lanes {
             self.outputs.retain(|output| !matches!(output, Output::Chunk { sink: to, .. } if *to == sink));
             self.steer_relay(now, relay::Input::SinkGone(sink));
         }
-        if let Role::Home(home) = std::mem::replace(&mut self.role, edge) {
-            for (ask, decided) in home.unanswered_here() {
-                self.outputs.push_back(Output::Answered { ask, outcome: Ok(decided) });
-            }
+        let Role::Home(mut home) = std::mem::replace(&mut self.role, edge) else { return };
+        // The record never came to say so: the other home is asked.
+        let mut asked: Vec<_> = home.unanswered_here().collect();
+        asked.extend(home.unsaved_wishes().into_iter().map(|request| (self.new_ask(), request)));
+        if let Role::Edge(edge) = &mut self.role {
+            edge.pending.extend(asked.into_iter().map(|(ask, request)| Pending { ask, request, since: now }));
         }
         self.relay.follow_another();
     }
@@ -64,8 +66,13 @@ impl Session {
 
     /// What the record says.
     pub(super) fn on_found(&mut self, now: Moment, epoch: u64, situation: Situation) {
-        let is_newer = epoch > self.epoch || (!self.is_home() && epoch == self.epoch);
         let home = situation.home;
+        // Records that forgot let two nodes take the same epoch: the one that they name now has it.
+        let is_another = epoch == self.epoch && !(self.is_home() && home == self.me);
+        let is_newer = epoch > self.epoch || is_another;
+        if is_newer && self.is_home() {
+            self.turn_to(now, home, epoch);
+        }
         if is_newer {
             self.adopt(now, home, epoch, situation);
         }
@@ -121,7 +128,8 @@ impl Session {
         self.steer_relay(now, relay::Input::SourceDown);
         self.relay.follow_source();
         self.relay.number_lanes_from(self.epoch << LANES_PER_EPOCH_BITS);
-        let given = match self.shown.as_ref().map_or(0, |status| status.sent) {
+        self.sent_before = self.shown.as_ref().map_or(0, |status| status.sent);
+        let given = match self.sent_before {
             0 => Given::Nothing,
             _ => Given::Part,
         };
@@ -138,8 +146,8 @@ impl Session {
             }
         }
         for Pending { ask, request, .. } in edge.pending {
-            match self.apply(now, request) {
-                Ok(decided) => self.answer_when_saved(None, ask, decided),
+            match self.apply(now, request.clone()) {
+                Ok(decided) => self.answer_when_saved(None, ask, request, decided),
                 Err(refusal) => self.outputs.push_back(Output::Answered { ask, outcome: Err(refusal) }),
             }
         }

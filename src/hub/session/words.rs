@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::protocol::node::{Body, NodeId};
 use crate::protocol::rooms::Status;
-use crate::protocol::{Digest, MemberId, Party, Refusal, Secret};
+use crate::protocol::{Digest, ErrorCode, MemberId, Party, Refusal, Secret};
 use crate::transfer::Transfer;
 
 /// A word between home and edge.
@@ -86,6 +86,18 @@ pub(super) enum Request {
     Cancel(Party),
     /// A member has all of it.
     Done { member: MemberId, digest: Option<Digest> },
+    /// The edge's relay cannot go on for a member. No wish of anyone, but the home must know.
+    Ended { member: MemberId, error: ErrorCode },
+}
+
+impl Request {
+    /// Who wishes to wait or to go on, if that is what is asked.
+    pub(super) fn wishes(&self) -> Option<&Party> {
+        match self {
+            Self::Pause(party) | Self::Resume(party) => Some(party),
+            _ => None,
+        }
+    }
 }
 
 /// What came of what was asked.
@@ -97,7 +109,7 @@ pub enum Decided {
     /// The member's sink token.
     Accepted(Secret),
     /// It was taken, and the receiver has failed.
-    Failed(crate::protocol::ErrorCode),
+    Failed(ErrorCode),
 }
 
 /// What an edge knows that its home does not.

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { within } from './wait.mjs';
 
 /** Errors that may pass by themselves while a cluster recovers. */
-const PASSING = ['overloaded', 'transfer_not_found', 'room_not_found', 'not_allowed'];
+const PASSING = ['overloaded', 'transfer_not_found', 'room_not_found'];
 const NO_ANSWER = 5000;
 const counts = new Map();
 
@@ -33,6 +33,7 @@ export async function askAgain(wire, event, words, { ms = 15_000, isStill = () =
     const what = `${event} ${answer?.data.error ?? 'without an answer'}`;
     counts.set(what, (counts.get(what) ?? 0) + 1);
     await delay(200);
+    if (!isStill()) return null;
     await within(wire.connected(), `the link for "${event}"`);
   }
 }

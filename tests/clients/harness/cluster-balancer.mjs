@@ -1,36 +1,60 @@
-// Real load balancers before a cluster, told nothing of roomdrop beyond what FINDINGS asks of any: round
-// robin, no stickiness, no routing by the session id's prefix.
+// Real load balancers before a cluster, by the very files in config/ that operators are given: only the nodes'
+// names and addresses, the port, and the places of logs are this machine's.
 
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { freePort } from './cluster-ports.mjs';
 import { Program } from './cluster-process.mjs';
 import { curl } from './curl.mjs';
 import { until } from './wait.mjs';
 
-/** nginx before `nodes`. */
-export async function startNginx(nodes) {
-  const port = await freePort();
-  const program = new Program('nginx', (folder) => {
-    writeFileSync(join(folder, 'nginx.conf'), nginxConf(port, nodes, folder));
-    return ['-p', folder, '-e', 'stderr', '-c', join(folder, 'nginx.conf')];
-  });
-  return started(new Balancer(port, program));
-}
+const CONFIG = fileURLToPath(new URL('../../../config/', import.meta.url));
+const HOSTS = ['node-a', 'node-b', 'node-c'];
 
-/** HAProxy before `nodes`. */
-export async function startHaproxy(nodes) {
-  const port = await freePort();
-  const program = new Program('haproxy', (folder) => {
-    writeFileSync(join(folder, 'haproxy.cfg'), haproxyCfg(port, nodes));
-    return ['-db', '-f', join(folder, 'haproxy.cfg')];
-  });
-  return started(new Balancer(port, program));
-}
+/** Each of the files. */
+export const BALANCERS = ['nginx.conf', 'nginx-by-node.conf', 'haproxy.cfg', 'haproxy-by-node.cfg'];
 
-async function started(balancer) {
+/** nginx before three `nodes`, in turn. */
+export const startNginx = (nodes) => startBalancer('nginx.conf', nodes);
+
+/** HAProxy before three `nodes`, in turn. */
+export const startHaproxy = (nodes) => startBalancer('haproxy.cfg', nodes);
+
+/** The balancer that `file` is for, before three `nodes`. */
+export async function startBalancer(file, nodes) {
+  const port = await freePort();
+  const [name, args] = file.startsWith('nginx')
+    ? ['nginx', ['-g', 'daemon off;', '-e', 'stderr', '-c']]
+    : ['haproxy', ['-db', '-f']];
+  const program = new Program(name, (folder) => {
+    writeFileSync(join(folder, file), settled(file, { port, nodes, folder }));
+    return [...args, join(folder, file)];
+  });
+  const balancer = new Balancer(port, program);
   await balancer.start();
   return balancer;
+}
+
+/** The text of `file` with this machine's `port` and `nodes`, and `folder` for what it writes. */
+export function settled(file, { port, nodes, folder }) {
+  let text = readFileSync(CONFIG + file, 'utf8');
+  const put = (from, to) => {
+    if (!text.includes(from)) throw new Error(`${file} does not contain "${from}"`);
+    text = text.replaceAll(from, to);
+  };
+  for (const [index, host] of HOSTS.entries()) put(`${host}:3000`, `127.0.0.1:${nodes[index].port}`);
+  for (const [index, host] of HOSTS.entries()) text = text.replaceAll(host, nodes[index].name);
+  if (file.startsWith('haproxy')) {
+    put('bind :80', `bind 127.0.0.1:${port}`);
+    return text;
+  }
+  put('listen 80 ', `listen 127.0.0.1:${port} `);
+  put('/var/log/nginx', folder);
+  put('/run/nginx.pid', join(folder, 'nginx.pid'));
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
+  put('\nhttp {', `\nhttp {${temporary.map((kind) => ` ${kind}_temp_path ${join(folder, kind)};`).join('')}`);
+  return text;
 }
 
 class Balancer {
@@ -52,61 +76,9 @@ class Balancer {
     await this.start();
   }
 
-  stop() {
-    return this.#program.stop();
+  async stop() {
+    // nginx, killed, would leave its workers behind.
+    await this.#program.end('SIGTERM');
+    await this.#program.stop();
   }
 }
-
-const nginxConf = (port, nodes, folder) => `
-daemon off;
-worker_processes 1;
-pid ${folder}/nginx.pid;
-error_log stderr error;
-events { worker_connections 10000; }
-http {
-  access_log off;
-  client_body_temp_path ${folder}/body;
-  proxy_temp_path ${folder}/proxy;
-  fastcgi_temp_path ${folder}/fastcgi;
-  uwsgi_temp_path ${folder}/uwsgi;
-  scgi_temp_path ${folder}/scgi;
-  map $http_upgrade $connection_upgrade { default upgrade; '' ''; }
-  upstream roomdrop {
-${nodes.map((node) => `    server 127.0.0.1:${node.port} max_fails=1 fail_timeout=1s;`).join('\n')}
-  }
-  server {
-    listen 127.0.0.1:${port};
-    client_max_body_size 20m;
-    location / {
-      proxy_pass http://roomdrop;
-      proxy_http_version 1.1;
-      proxy_set_header Host $host;
-      proxy_set_header Upgrade $http_upgrade;
-      proxy_set_header Connection $connection_upgrade;
-      proxy_buffering off;
-      proxy_request_buffering off;
-      proxy_read_timeout 60s;
-      proxy_connect_timeout 2s;
-    }
-  }
-}
-`;
-
-const haproxyCfg = (port, nodes) => `
-defaults
-  mode http
-  timeout connect 2s
-  timeout client 60s
-  timeout server 60s
-  timeout tunnel 60s
-  option redispatch
-  retries 3
-frontend all
-  bind 127.0.0.1:${port}
-  default_backend nodes
-backend nodes
-  balance roundrobin
-  option httpchk GET /readyz
-  default-server inter 200ms fall 2 rise 1 on-marked-down shutdown-sessions
-${nodes.map((node) => `  server ${node.name} 127.0.0.1:${node.port} check`).join('\n')}
-`;

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { within } from './wait.mjs';
 
 const RUNNING = new Set();
-process.once('exit', () => RUNNING.forEach((child) => child.kill('SIGKILL')));
+process.once('exit', () => RUNNING.forEach((child) => killAll(child)));
 
 export class Program {
   /** What it has written. */
@@ -24,7 +24,11 @@ export class Program {
 
   /** Starts it; `isReady` is asked until it says so. */
   async start(isReady) {
-    const child = spawn(...this.#command, { cwd: this.folder, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(...this.#command, {
+      cwd: this.folder,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true, // A group of its own: nginx has workers.
+    });
     this.#child = child;
     RUNNING.add(child);
     for (const stream of [child.stdout, child.stderr]) {
@@ -48,7 +52,8 @@ export class Program {
 
   /** Ends it by a signal, and waits for it. */
   async end(signal) {
-    this.#child?.kill(signal);
+    if (signal === 'SIGKILL') killAll(this.#child);
+    else this.#child?.kill(signal);
     await within(this.#ended ?? Promise.resolve(), `the end of ${this.#command[0]} after ${signal}`);
   }
 
@@ -56,5 +61,15 @@ export class Program {
   async stop() {
     await this.end('SIGKILL');
     rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** kill -9 of a program and all that it has started. */
+function killAll(child) {
+  if (!child?.pid || child.exitCode !== null || child.signalCode !== null) return;
+  try {
+    process.kill(-child.pid, 'SIGKILL');
+  } catch (error) {
+    if (error.code !== 'ESRCH') throw error;
   }
 }

@@ -66,6 +66,7 @@ class Cluster {
     const { nodes } = this;
     const next = () => nodes[(this.#turn += 1) % nodes.length];
     return {
+      urls: this.urls(),
       get url() {
         return next().url;
       },
@@ -93,7 +94,7 @@ class ClusterNode {
     this.port = port;
     this.redisLink = redisLink;
     this.url = `http://127.0.0.1:${port}`;
-    this.#settings = { ...settings, SERVER__NODE: name, SERVER__PEER_URL: this.url };
+    this.#settings = { SERVER__PEER_URL: this.url, ...settings, SERVER__NODE: name };
   }
 
   /** Starts it, as it was; once it is ready. */

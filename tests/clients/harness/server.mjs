@@ -121,7 +121,8 @@ class Server {
   }
 }
 
-function program() {
+/** The program that is tested. */
+export function program() {
   const named = process.env.ROOMDROP_BIN;
   if (named) return named;
   for (const profile of ['release', 'debug']) {
