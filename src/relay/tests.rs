@@ -700,7 +700,13 @@ fn a_used_up_budget_gives_each_lane_its_floor_and_all_of_it_comes_back() {
 fn a_starved_lane_grows_when_the_budget_is_free_again() {
     let budget = Budget::new(MIB);
     let relay = || Relay::new(options(), budget.clone(), Source::Seekable, Some(100 * MIB));
-    let rig = |relay| Rig { relay, budget: budget.clone(), now: Moment::from_micros(1), said: Vec::new() };
+    let rig = |relay| Rig {
+        relay,
+        budget: budget.clone(),
+        now: Moment::from_micros(1),
+        said: Vec::new(),
+        served: 0,
+    };
     let (mut first, mut second) = (rig(relay()), rig(relay()));
     first.tell(Input::SourceUp);
     first.join(1, 0);
