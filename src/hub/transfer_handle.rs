@@ -166,6 +166,11 @@ pub enum Command {
         /// The way back.
         answer: Answer<()>,
     },
+    /// Answer once every node can find it; or at once, where the records cannot be reached.
+    WhenSaved {
+        /// The way back.
+        answer: Answer<()>,
+    },
     /// The room forgot it.
     Forget,
     /// Another node says something about it.
@@ -205,6 +210,7 @@ impl Command {
             | Self::Pull { answer, .. }
             | Self::SinkDone { answer, .. }
             | Self::Reject { answer, .. }
+            | Self::WhenSaved { answer }
             | Self::Steer { answer, .. } => answer.refuse(error),
             Self::DownloadEnded { .. }
             | Self::Lost { .. }

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use super::Hub;
+use super::answer::Answer;
 use super::record::Story;
 use super::session::Input;
 use super::transfer_handle::Command;
@@ -105,8 +106,25 @@ impl Task {
         }));
     }
 
+    /// Answers once nothing is being written any more.
+    pub(super) fn answer_when_saved(&mut self, answer: Answer<()>) {
+        self.unsaved.push(answer);
+        self.answer_if_saved();
+    }
+
+    fn answer_if_saved(&mut self) {
+        if self.saving == Saving::Idle {
+            self.unsaved.drain(..).for_each(|answer| answer.give(Ok(())));
+        }
+    }
+
     /// What came of it.
     pub(super) fn take_stored(&mut self, stored: Stored) {
+        self.learn_stored(stored);
+        self.answer_if_saved();
+    }
+
+    fn learn_stored(&mut self, stored: Stored) {
         match stored {
             Stored::Saved(epoch, number, tokens) => {
                 self.saved_tokens.extend(tokens);

@@ -69,6 +69,8 @@ pub(super) struct Task {
     pub(super) tokens: HashSet<[u8; 32]>,
     pub(super) saved_tokens: HashSet<[u8; 32]>,
     pub(super) saving: Saving,
+    /// Whoever waits until the record is written.
+    pub(super) unsaved: Vec<Answer<()>>,
     pub(super) untold: Option<Status>,
     pub(super) active: Option<super::Active>,
     life: Life,
@@ -105,6 +107,7 @@ impl Task {
             busy: Vec::new(),
             saved_tokens: HashSet::new(),
             saving: Saving::Idle,
+            unsaved: Vec::new(),
             untold: None,
             active: None,
             life: Life::Kept,
@@ -269,6 +272,7 @@ impl Task {
                 };
                 self.decide(input, Asker::Other(answer));
             }
+            Command::WhenSaved { answer } => self.answer_when_saved(answer),
             Command::Forget => drop(self.give(Input::Forget)),
             Command::Heard { from, epoch, body } => drop(self.give(Input::Heard { from, epoch, body })),
             Command::Undelivered(node) => drop(self.give(Input::Undelivered(node))),

@@ -100,6 +100,11 @@ impl Supply {
         self.reach == Reach::Start
     }
 
+    /// Whether the start is gone.
+    pub(super) fn has_start_passed(&self) -> bool {
+        self.reach == Reach::Rest
+    }
+
     pub(super) fn pass_start(&mut self) {
         if self.holds_start() {
             self.reach = Reach::Rest;

@@ -125,6 +125,11 @@ impl Transfer {
         self.supply.is_there()
     }
 
+    /// Whether the start of a source that cannot go back is gone.
+    pub fn has_start_passed(&self) -> bool {
+        self.supply.has_start_passed()
+    }
+
     /// Whether the source may be asked for bytes: it has not ended and its sender does not wish to wait.
     pub fn may_send(&self) -> bool {
         self.life == Life::Open && self.wish == Wish::Flow

@@ -31,14 +31,16 @@ test('all faults with twenty transfers running', { timeout: 200_000 }, async (t)
   const nginx = await startNginx(cluster.nodes);
   t.after(() => nginx.stop());
   const { nodes, redis } = cluster;
+  const pubsub = () => redis.command('CLIENT', 'KILL', 'TYPE', 'pubsub');
   const faults = [
     ['a node is killed', () => killed(nodes[0])],
-    ['subscriptions are killed', () => redis.command('CLIENT', 'KILL', 'TYPE', 'pubsub')],
+    ['subscriptions are killed', pubsub],
     ['nginx is restarted', () => nginx.restart()],
     ['one node is cut off from Redis', () => cutOff(nodes[1], 3000)],
     ['Redis is killed', () => restarted(redis, 3000)],
     ['Redis stands still', () => redis.command('DEBUG', 'SLEEP', '3')],
-    ['two nodes are killed, and Redis', () => Promise.all([killed(nodes[1]), killed(nodes[2]), restarted(redis, 500)])],
+    ['Redis is killed, and then a node', () => restarted(redis, 500).then(() => soon(() => killed(nodes[2])))],
+    ['two nodes are killed, subscriptions too, and nginx is restarted', () => Promise.all([killed(nodes[0]), killed(nodes[1]), pubsub(), nginx.restart()])],
   ];
   const runs = await Promise.all(Array.from({ length: TRANSFERS }, (_, index) => run(cluster, nginx, index)));
   for (const [step, [what, fault]] of faults.entries()) {
@@ -86,6 +88,12 @@ async function killed(node) {
   await node.kill();
   await lasting(1000);
   await node.startAgain();
+}
+
+/** Long enough for the others to have told the new Redis what they know: with the last who knows, all is lost. */
+async function soon(fault) {
+  await lasting(1500);
+  await fault();
 }
 
 async function cutOff(node, ms) {

@@ -1,5 +1,6 @@
 //! A room's log in Redis: a hash that says which log it is, how many entries it had, and the state before the
-//! first that is kept; a stream of the entries since; and a channel on which each is told with its place.
+//! first that is kept; a stream of the entries since, and of some before for followers that are behind; and a
+//! channel on which each is told with its place.
 //! Whatever changes one of them changes all of them, in one script.
 
 use std::sync::LazyLock;
@@ -13,20 +14,25 @@ use super::pool::Pool;
 use super::records::milliseconds;
 use crate::broker::{Away, NotAppended, Position, Story};
 
+/// Entries that compaction leaves, so that a follower that is a little behind need not begin anew: it would
+/// miss what the state no longer holds.
+const KEPT: u64 = 1024;
+
 /// Reads from a place on, or from the state on where the log is another one or shorter. `ARGV`: lifetime,
 /// the generation to begin an absent log with, and the place. Answers generation, count, the place read
 /// from, the state if it is needed, and the entries; or nothing, of a log that is absent.
 static READ: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "
-local about = redis.call('HMGET', KEYS[1], 'generation', 'count', 'base', 'state')
+local about = redis.call('HMGET', KEYS[1], 'generation', 'count', 'base', 'state', 'first')
 local entries = {}
 local from = 0
 local state = {}
 if about[1] then
   from = tonumber(about[3])
   local known = tonumber(ARGV[4])
-  if about[1] == ARGV[3] and known >= from and known <= tonumber(about[2]) then
+  local first = tonumber(about[5] or about[3])
+  if about[1] == ARGV[3] and known >= first and known <= tonumber(about[2]) then
     from = known
   elseif about[4] then
     state = {about[4]}
@@ -70,16 +76,17 @@ return 1",
     )
 });
 
-/// `ARGV`: generation, lifetime, count, state.
+/// `ARGV`: generation, lifetime, count, state, entries to keep before it.
 static COMPACT: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         "
-local about = redis.call('HMGET', KEYS[1], 'generation', 'count', 'base')
+local about = redis.call('HMGET', KEYS[1], 'generation', 'count', 'base', 'first')
 if about[1] ~= ARGV[1] then return 0 end
 local at = tonumber(ARGV[3])
 if at > tonumber(about[3]) and at <= tonumber(about[2]) then
-  redis.call('HSET', KEYS[1], 'base', ARGV[3], 'state', ARGV[4])
-  redis.call('XTRIM', KEYS[2], 'MINID', string.format('%.0f', at + 1))
+  local first = math.max(tonumber(about[4] or about[3]), at - tonumber(ARGV[5]))
+  redis.call('HSET', KEYS[1], 'base', ARGV[3], 'state', ARGV[4], 'first', string.format('%.0f', first))
+  redis.call('XTRIM', KEYS[2], 'MINID', string.format('%.0f', first + 1))
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 redis.call('PEXPIRE', KEYS[2], ARGV[2])
@@ -167,7 +174,7 @@ impl Log {
     pub(super) async fn compact(&self, pool: &Pool, at: Position, state: &[u8]) -> Result<(), NotAppended> {
         let mut call = self.call(&COMPACT);
         call.arg(at.generation.to_string()).arg(milliseconds(self.lifetime));
-        call.arg(at.count.to_string()).arg(state);
+        call.arg(at.count.to_string()).arg(state).arg(KEPT);
         appended(pool.script(&call).await)
     }
 

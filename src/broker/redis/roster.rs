@@ -131,9 +131,16 @@ impl Roster {
 
     /// A node says that its inbox was made whole for this many times.
     pub(super) async fn said_hello(&self, node: NodeId, wholes: u64) {
-        let is_new = self.known().said_hello(node, wholes);
+        let (is_new, is_known) = {
+            let mut known = self.known();
+            (known.said_hello(node, wholes), known.nodes.contains_key(&node))
+        };
         if is_new {
             self.tell(vec![Change::Hello(node)]).await;
+        }
+        if !is_known {
+            // Its clients may be sent here at any moment: it is looked up now, and not at the next beat.
+            self.hurry.notify_one();
         }
     }
 

@@ -148,12 +148,12 @@ impl Task {
                 Ok(Reply::Said(said)) => Ok(said),
                 other => wrong(other),
             }),
-            Owed::Offer(answer) => answer.give(match outcome {
+            Owed::Offer(answer) => match outcome {
                 Ok(Reply::Offered { drop, from, invited }) => {
-                    Ok(self.start_transfers(&drop, &from, &invited))
+                    self.start_transfers(&drop, &from, &invited, answer);
                 }
-                other => wrong(other),
-            }),
+                other => answer.give(wrong(other)),
+            },
             Owed::Nothing => {}
         }
     }
@@ -191,7 +191,9 @@ impl Task {
         drop: &OfferedDrop,
         from: &MemberId,
         invited: &Arc<[MemberId]>,
-    ) -> OfferTaken {
+        answer: Answer<OfferTaken>,
+    ) {
+        let mut handles = Vec::with_capacity(drop.transfers.len());
         let start = |offered: &OfferedTransfer| {
             let token = Secret::from_random(random());
             let file = Arc::new(File {
@@ -203,12 +205,18 @@ impl Task {
             });
             let transfer = offered.transfer.clone();
             let of = Offered { transfer: transfer.clone(), from: from.clone(), invited: Arc::clone(invited) };
-            self.hub.start_transfer(of, file, token.clone(), self.handle.clone(), self.id.clone());
+            let (room, id) = (self.handle.clone(), self.id.clone());
+            handles.push(self.hub.start_transfer(of, file, token.clone(), room, id));
             OutgoingTransfer { transfer, name: offered.name.clone(), token }
         };
         let transfers = drop.transfers.iter().map(start).collect();
         tracing::info!(room.id = %self.id, drop.id = %drop.drop, "drop offered");
-        OfferTaken { drop: drop.drop.clone(), transfers }
+        let taken = OfferTaken { drop: drop.drop.clone(), transfers };
+        // What was answered survives this node.
+        let whole = answer.map(move |_: Outcome<Vec<Outcome<()>>>| Ok(taken));
+        for (handle, part) in handles.iter().zip(whole.parts(handles.len())) {
+            handle.send(transfer_handle::Command::WhenSaved { answer: part });
+        }
     }
 
     fn transfers(&self, drop: &DropId) -> Outcome<Vec<(TransferId, TransferHandle)>> {

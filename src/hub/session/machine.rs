@@ -136,7 +136,7 @@ impl Session {
 
     /// Whether a sink that holds nothing yet could have all of it.
     pub fn can_begin(&self) -> bool {
-        self.relay.can_begin()
+        self.relay.can_begin() && !self.transfer.has_start_passed()
     }
 
     /// Takes in what happened at `now`. Drain [`Self::poll_output`] afterwards.
@@ -302,8 +302,12 @@ impl Session {
     fn settle(&mut self, now: Moment) {
         loop {
             if self.is_home() {
-                if !self.relay.can_begin() {
+                if !self.relay.can_begin() && !self.transfer.has_start_passed() {
                     let _ = self.transfer.handle(now, transfer::Input::StartPassed);
+                    // Edges cannot see it.
+                    if let (Role::Home(home), true) = (&mut self.role, self.transfer.has_start_passed()) {
+                        home.note_news();
+                    }
                 }
                 if let Some(output) = self.transfer.poll_output() {
                     self.follow(now, output);
