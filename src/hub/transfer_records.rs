@@ -18,8 +18,10 @@ use crate::transfer::REMEMBERED;
 /// What came of something that was asked of the records.
 #[derive(Debug)]
 pub enum Stored {
-    /// The record holds the situation of this number, and these tokens can be found.
-    Saved(u64, Vec<[u8; 32]>),
+    /// The record holds the situation of this epoch and number, and these tokens can be found.
+    Saved(u64, u64, Vec<[u8; 32]>),
+    /// It does not, for this is what came of writing it.
+    NotSaved(Box<Stored>),
     /// It is newer than was known, or was looked for.
     Found(u64, Box<Story>),
     /// There is none.
@@ -124,23 +126,33 @@ impl Task {
 
     fn learn_stored(&mut self, stored: Stored) {
         match stored {
-            Stored::Saved(number, tokens) => {
+            Stored::Saved(epoch, number, tokens) => {
                 self.saved_tokens.extend(tokens);
-                let _ = self.give(Input::Saved { number });
+                // Numbers of another time as the home say nothing of this one's.
+                if epoch == self.session.epoch() {
+                    let _ = self.give(Input::Saved { number });
+                }
+                self.go_on_saving();
+            }
+            Stored::NotSaved(stored) => {
+                if matches!(*stored, Stored::Away) {
+                    // What is behind is written when the records are back, or tried again.
+                    self.saving = Saving::Idle;
+                    let _ = self.give(Input::StoreAway);
+                    return;
+                }
+                self.take_stored(*stored);
                 self.go_on_saving();
             }
             Stored::Found(epoch, story) => {
                 let home = story.situation.home;
                 let _ = self.give(Input::Found { epoch, situation: Box::new(story.situation) });
                 self.check_home(home);
-                self.saving = Saving::Idle;
             }
             Stored::Missing => drop(self.give(Input::Missing)),
-            Stored::Away => {
-                // What is behind is written when the records are back.
-                self.saving = Saving::Idle;
-                let _ = self.give(Input::StoreAway);
-            }
+            // A home that looked knows no less than before.
+            Stored::Away if self.session.is_home() => {}
+            Stored::Away => drop(self.give(Input::StoreAway)),
             Stored::Claimed => {
                 self.move_in();
                 let _ = self.give(Input::Claimed);
@@ -149,7 +161,8 @@ impl Task {
     }
 
     fn go_on_saving(&mut self) {
-        if std::mem::replace(&mut self.saving, Saving::Idle) == Saving::RunningBehind {
+        let was_behind = std::mem::replace(&mut self.saving, Saving::Idle) == Saving::RunningBehind;
+        if was_behind && self.session.is_home() {
             self.save();
         }
     }
@@ -207,8 +220,8 @@ async fn save(hub: &Hub, id: TransferId, epoch: u64, story: Story, tokens: Vec<S
     let version = Version { epoch, number };
     match write(hub, &id, version, version, &story).await {
         Ok(None) => {}
-        Ok(Some(stale)) => return stale,
-        Err(Away) => return Stored::Away,
+        Ok(Some(stale)) => return Stored::NotSaved(Box::new(stale)),
+        Err(Away) => return Stored::NotSaved(Box::new(Stored::Away)),
     }
     // A token that can be found leads to a record that knows it.
     let mut saved = Vec::with_capacity(tokens.len());
@@ -216,11 +229,11 @@ async fn save(hub: &Hub, id: TransferId, epoch: u64, story: Story, tokens: Vec<S
         let key = Key::Token(token.fingerprint());
         let record = Record { epoch: 0, value: id.as_str().to_owned().into() };
         if hub.broker().write(&key, u64::MAX, record, lifetime(hub)).await.is_err() {
-            return Stored::Away;
+            return Stored::NotSaved(Box::new(Stored::Away));
         }
         saved.push(token.fingerprint());
     }
-    Stored::Saved(number, saved)
+    Stored::Saved(epoch, number, saved)
 }
 
 async fn claim(hub: &Hub, id: TransferId, epoch: u64, number: u64, story: Story) -> Stored {

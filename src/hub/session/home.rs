@@ -17,6 +17,8 @@ const CLAIM: Duration = Duration::from_secs(2);
 
 /// How often a home that waits for its source looks whether it still is the home.
 const CHECK: Duration = Duration::from_secs(5);
+/// How soon a record that could not be reached is written again.
+const SAVE_AGAIN: Duration = Duration::from_secs(2);
 /// An edge that says nothing for this long needs nothing; its goodbye was lost.
 const SILENCE: Duration = Duration::from_secs(15);
 
@@ -31,12 +33,14 @@ pub(super) struct Home {
     saved: u64,
     /// What is decided and waits for its record.
     waiting: Vec<Waiting>,
-    /// Wishes that were answered and that the record never came to say: the last of each party.
+    /// Wishes to go on that were answered and that the record never came to say.
     unsaved: Vec<Request>,
     /// Until when those who were receiving may be silent.
     claims_until: Option<Moment>,
     /// When the record was last looked at to see whether this still is the home.
     checked: Moment,
+    /// When to write the record again, which could not be reached.
+    saves_at: Option<Moment>,
 }
 
 /// Whether something happened since that the edges and the record must know.
@@ -85,6 +89,7 @@ impl Home {
             unsaved: Vec::new(),
             claims_until: None,
             checked: now,
+            saves_at: None,
         }
     }
 
@@ -93,11 +98,15 @@ impl Home {
         Self { news: News::Some, claims_until: Some(now + CLAIM), ..Self::new(now) }
     }
 
+    /// Wishes to go on, which nobody must wait for in vain. One to wait may be older than what was wished at another
+    /// home, and is not said again.
     fn keep_wishes(&mut self) {
         for waiting in &self.waiting {
             if let Some(party) = waiting.request.wishes() {
                 self.unsaved.retain(|request| request.wishes() != Some(party));
-                self.unsaved.push(waiting.request.clone());
+                if matches!(waiting.request, Request::Resume(_)) {
+                    self.unsaved.push(waiting.request.clone());
+                }
             }
         }
     }
@@ -113,7 +122,8 @@ impl Home {
     /// When there is something to do, for one that `waits` for its source or does not.
     pub(super) fn poll_timeout(&self, waits: bool) -> Option<Moment> {
         let silent = self.edges.values().map(|edge| edge.heard + SILENCE);
-        silent.chain(self.claims_until).chain(waits.then_some(self.checked + CHECK)).min()
+        let checks = waits.then_some(self.checked + CHECK);
+        silent.chain(self.claims_until).chain(checks).chain(self.saves_at).min()
     }
 
     /// One that was the home until now is told how it stands, like an edge.
@@ -229,6 +239,7 @@ impl Session {
     pub(super) fn on_saved(&mut self, number: u64) {
         if let Role::Home(home) = &mut self.role {
             home.saved = home.saved.max(number);
+            home.saves_at = None;
             if home.saved >= home.newest {
                 home.unsaved.clear();
             }
@@ -237,8 +248,9 @@ impl Session {
     }
 
     /// The records cannot be reached: what is local goes on without them.
-    pub(super) fn go_on_unsaved(&mut self) {
+    pub(super) fn go_on_unsaved(&mut self, now: Moment) {
         if let Role::Home(home) = &mut self.role {
+            home.saves_at = Some(now + SAVE_AGAIN);
             home.saved = home.newest;
             home.keep_wishes();
         }
@@ -266,6 +278,7 @@ impl Session {
     pub(super) fn save_again(&mut self) {
         if let Role::Home(home) = &mut self.role {
             home.saved = 0;
+            home.saves_at = None;
             self.outputs.push_back(Output::Save);
         }
     }
@@ -450,6 +463,9 @@ impl Session {
         let silent = home.edges.iter().filter(|(_, edge)| now >= edge.heard + SILENCE);
         for node in silent.map(|(node, _)| *node).collect::<Vec<_>>() {
             self.lose_edge(now, node);
+        }
+        if matches!(&self.role, Role::Home(home) if home.saves_at.is_some_and(|at| now >= at)) {
+            self.save_again();
         }
         let waits = self.waits_for_source();
         if matches!(&self.role, Role::Home(home) if waits && now >= home.checked + CHECK) {

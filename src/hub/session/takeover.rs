@@ -104,7 +104,7 @@ impl Session {
 
     pub(super) fn on_store_away(&mut self, now: Moment) {
         match &mut self.role {
-            Role::Home(_) => self.go_on_unsaved(),
+            Role::Home(_) => self.go_on_unsaved(now),
             Role::Edge(edge) => {
                 if edge.claim == Claim::Asked {
                     edge.claim = Claim::Again { at: now + RETRY };

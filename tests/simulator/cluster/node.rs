@@ -326,7 +326,10 @@ impl Node {
             }
             Trip::Find => self.found(around, stored),
             _ => match &self.part {
-                Part::Running(_) => self.take(around, Command::Stored(stored)),
+                Part::Running(_) => {
+                    let is_save = matches!(trip, Trip::Save { .. } | Trip::SaveTokens { .. });
+                    self.take(around, Command::Stored { stored, is_save })
+                }
                 // It was asked by a part that is gone by now.
                 Part::None | Part::Finding { .. } => Ok(()),
             },

@@ -23,6 +23,7 @@ pub enum Trip {
         tokens: Vec<String>,
     },
     SaveTokens {
+        epoch: u64,
         number: u64,
         tokens: Vec<String>,
     },
@@ -44,7 +45,7 @@ pub enum Trip {
 /// What came of a trip.
 #[derive(Debug)]
 pub enum Stored {
-    Saved(u64, Vec<String>),
+    Saved(u64, u64, Vec<String>),
     Found(u64, Box<Situation>),
     Missing,
     Away,
@@ -109,11 +110,11 @@ impl Store {
             Trip::Save { epoch, number, .. } if self.is_newer(epoch, number) => self.found(),
             Trip::Save { epoch, number, value, tokens } => {
                 self.record = Some((epoch, number, value));
-                return Next::Trip(Trip::SaveTokens { number, tokens });
+                return Next::Trip(Trip::SaveTokens { epoch, number, tokens });
             }
-            Trip::SaveTokens { number, tokens } => {
+            Trip::SaveTokens { epoch, number, tokens } => {
                 self.tokens.extend(tokens.iter().cloned());
-                Stored::Saved(number, tokens)
+                Stored::Saved(epoch, number, tokens)
             }
             Trip::Claim { epoch, number, .. } if self.is_newer(epoch, number) => self.found(),
             Trip::Claim { epoch, number, value } => {

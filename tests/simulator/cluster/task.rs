@@ -129,7 +129,7 @@ impl Task {
             self.parked.push(command);
             return Ok(());
         }
-        let was_stored = matches!(command, Command::Stored(_));
+        let was_stored = matches!(command, Command::Stored { .. });
         self.act(around, command)?;
         if was_stored {
             for command in std::mem::take(&mut self.parked) {
@@ -198,7 +198,7 @@ impl Task {
                 self.saved_tokens.clear();
                 self.give(around, Input::Back)?.ok();
             }
-            Command::Stored(stored) => self.take_stored(around, stored)?,
+            Command::Stored { stored, is_save } => self.take_stored(around, stored, is_save)?,
         }
         Ok(())
     }
@@ -340,29 +340,42 @@ impl Task {
         all.filter(|token| !self.saved_tokens.contains(token)).collect()
     }
 
-    fn take_stored(&mut self, around: &mut Surroundings, stored: Stored) -> Result<(), String> {
+    fn take_stored(
+        &mut self,
+        around: &mut Surroundings,
+        stored: Stored,
+        is_save: bool,
+    ) -> Result<(), String> {
         match stored {
-            Stored::Saved(number, tokens) => {
+            Stored::Saved(epoch, number, tokens) => {
                 self.saved_tokens.extend(tokens);
-                self.give(around, Input::Saved { number })?.ok();
-                if std::mem::replace(&mut self.saving, Saving::Idle) == Saving::RunningBehind {
-                    self.save(around)?;
-                    self.carry_out(around)?;
+                if epoch == self.session.epoch() {
+                    self.give(around, Input::Saved { number })?.ok();
                 }
             }
             Stored::Found(epoch, situation) => {
                 let home = situation.home;
                 self.give(around, Input::Found { epoch, situation })?.ok();
                 self.check_home(around, home)?;
-                self.saving = Saving::Idle;
             }
             Stored::Missing => drop(self.give(around, Input::Missing)?),
-            Stored::Away => {
+            // In the order of the hub: what went on meanwhile may have saved already.
+            Stored::Away if is_save => {
                 self.saving = Saving::Idle;
                 self.give(around, Input::StoreAway)?.ok();
+                return Ok(());
             }
+            Stored::Away if self.session.is_home() => {}
+            Stored::Away => drop(self.give(around, Input::StoreAway)?),
             Stored::Claimed => drop(self.give(around, Input::Claimed)?),
             Stored::Known(_) | Stored::Removed => {}
+        }
+        if is_save {
+            let was_behind = std::mem::replace(&mut self.saving, Saving::Idle) == Saving::RunningBehind;
+            if was_behind && self.session.is_home() {
+                self.save(around)?;
+                self.carry_out(around)?;
+            }
         }
         Ok(())
     }

@@ -67,7 +67,10 @@ pub enum Command {
     Hello(NodeId),
     NodeLost(NodeId),
     Back,
-    Stored(Stored),
+    Stored {
+        stored: Stored,
+        is_save: bool,
+    },
 }
 
 /// What a person asks to be decided.
@@ -131,7 +134,7 @@ impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Heard { from, epoch, body } => write!(f, "heard from {from} @{epoch} {}", Shown(body)),
-            Self::Stored(Stored::Found(epoch, situation)) => {
+            Self::Stored { stored: Stored::Found(epoch, situation), .. } => {
                 write!(f, "found @{epoch} home {} number {}", situation.home, situation.number)
             }
             command => write!(f, "{command:?}"),
