@@ -17,7 +17,7 @@ use crate::{
     process::Server,
     redis::Redis,
     roomdrop::room,
-    source::Content,
+    source::{Content, digest_of_noise},
     verdict,
 };
 
@@ -53,66 +53,66 @@ struct Toll {
     again: u64,
 }
 
-/// All faults, each a few times, and the worst of each.
+/// All faults, each a few times, and the worst of each. Bytes sent again are counted with one receiver:
+/// several that were at different places are, rightly, each sent what is missing there.
 pub(crate) fn run() -> Outcome<()> {
-    println!("1 to 3 on three nodes, {} MiB, struck after {}; worst of {ROUNDS}", SIZE / MIB, HELD / MIB);
-    for (fault, name, goal) in [
-        (Fault::SendersNode, "kill -9 of the sender's node", 3.0),
-        (Fault::ReceiversNode, "kill -9 of a receiver's node", 3.0),
-        (Fault::Redis, "Redis killed, and back after 3 s", 2.0),
+    let digest = digest_of_noise(SIZE);
+    println!("three nodes, {} MiB, struck after {}; worst of {ROUNDS}", SIZE / MIB, HELD / MIB);
+    for (fault, receivers, name, goal) in [
+        (Fault::SendersNode, &[1][..], "kill -9 of the sender's node", 3.0),
+        (Fault::ReceiversNode, &[1], "kill -9 of the receiver's node", 3.0),
+        (Fault::SendersNode, &[0, 1, 2], "the same, receivers on all nodes", 3.0),
+        (Fault::Redis, &[1], "Redis killed, and back after 3 s", 2.0),
     ] {
         let mut worst = Toll::default();
         for _ in 0..ROUNDS {
-            let toll = strike(fault).map_err(|error| format!("{name}: {error}"))?;
+            let toll = strike(fault, receivers, digest).map_err(|error| format!("{name}: {error}"))?;
             worst.silence = worst.silence.max(toll.silence);
             worst.again = worst.again.max(toll.again);
         }
-        let silence = worst.silence.as_secs_f64();
-        let again = worst.again as f64 / MIB as f64;
         println!("  {name}");
-        let since = if matches!(fault, Fault::Redis) { " after its return" } else { "" };
-        verdict(
-            &format!("  {silence:.2} s until bytes move{since}"),
-            &format!("within {goal} s"),
-            silence <= goal,
-        );
-        verdict(&format!("  {again:.1} MiB sent again"), "at most two windows", worst.again <= WINDOWS);
+        let silence = worst.silence.as_secs_f64();
+        let moves = format!("  bytes move {silence:.2} s later");
+        verdict(&moves, &format!("within {goal} s"), silence <= goal);
+        if receivers.len() == 1 {
+            let again = worst.again as f64 / MIB as f64;
+            verdict(&format!("  {again:.1} MiB sent again"), "two windows", worst.again <= WINDOWS);
+        }
     }
     println!();
     Ok(())
 }
 
-fn strike(fault: Fault) -> Outcome<Toll> {
+fn strike(fault: Fault, receivers: &[usize], digest: blake3::Hash) -> Outcome<Toll> {
     let mut redis = Redis::start()?;
-    let mut nodes = ["bench-a", "bench-b", "bench-c"]
+    let names = ["bench-a", "bench-b", "bench-c"];
+    let mut nodes = names
+        .into_iter()
         .map(|name| Server::roomdrop_of_many(name, redis.addr))
-        .into_iter()
         .collect::<Outcome<Vec<_>>>()?;
-    let play = Play::new(nodes.iter().map(|node| node.addr).collect());
-    let mut sender = Party::join(play.nodes[0], &play.room, None, None)?;
-    let receivers = play.join_receivers()?;
+    let play = Play {
+        nodes: nodes.iter().map(|node| node.addr).collect(),
+        room: room(),
+        digest,
+        over: Arc::default(),
+    };
+    let mut sender = play.join(0)?;
+    let parties = receivers.iter().map(|node| Ok((*node, play.join(*node)?))).collect::<Outcome<Vec<_>>>()?;
     let offer = sender.offer(&play.room, SIZE)?;
-    let held: Vec<_> = receivers.iter().map(|_| Arc::new(AtomicU64::new(0))).collect();
-    let sinks = receivers
-        .into_iter()
-        .zip(&held)
-        .enumerate()
-        .map(|(index, (party, held))| play.clone().sink(index, party, offer.clone(), Arc::clone(held)))
-        .collect::<Outcome<Vec<_>>>()?;
+    let (mut sinks, mut helds) = (Vec::new(), Vec::new());
+    for (node, party) in parties {
+        let held = Arc::new(AtomicU64::new(0));
+        helds.push(Arc::clone(&held));
+        sinks.push(play.clone().sink(node, party, offer.clone(), held)?);
+    }
     let source = play.clone().source(sender, offer);
-    let waiting = || held.iter().any(|held| held.load(Ordering::Relaxed) < HELD);
+    let waiting = || helds.iter().any(|held| held.load(Ordering::Relaxed) < HELD);
     while waiting() && !sinks.iter().any(JoinHandle::is_finished) {
         thread::sleep(Duration::from_millis(1));
     }
     let struck = match fault {
-        Fault::SendersNode => {
-            nodes[0].kill()?;
-            Instant::now()
-        }
-        Fault::ReceiversNode => {
-            nodes[1].kill()?;
-            Instant::now()
-        }
+        Fault::SendersNode => nodes[0].kill().map(|()| Instant::now())?,
+        Fault::ReceiversNode => nodes[1].kill().map(|()| Instant::now())?,
         Fault::Redis => {
             redis.kill()?;
             thread::sleep(OUTAGE);
@@ -138,17 +138,14 @@ fn silence(arrivals: &[Instant], since: Instant) -> Duration {
 struct Play {
     nodes: Vec<SocketAddr>,
     room: String,
+    /// Of what is sent.
+    digest: blake3::Hash,
     over: Arc<AtomicBool>,
 }
 
 impl Play {
-    fn new(nodes: Vec<SocketAddr>) -> Self {
-        Self { nodes, room: room(), over: Arc::default() }
-    }
-
-    /// A receiver on each node.
-    fn join_receivers(&self) -> Outcome<Vec<Party>> {
-        self.nodes.iter().map(|node| Party::join(*node, &self.room, None, None)).collect()
+    fn join(&self, node: usize) -> Outcome<Party> {
+        Party::join(self.nodes[node], &self.room, None, None)
     }
 
     /// Receives until all is there, through as many connections as it takes; when each chunk came.
@@ -162,25 +159,31 @@ impl Play {
         party.hear_of(&offer)?;
         let token = party.accept(&offer)?;
         party.open_sink(&token, None)?;
+        party.reader.digest_on(blake3::Hasher::new());
         Ok(thread::spawn(move || {
             let mut arrivals = Vec::new();
-            let mut lanes = 1..;
+            let mut lane = 0;
             loop {
-                let lane = lanes.next().unwrap_or_default();
+                lane += 1;
                 let from = held.load(Ordering::Relaxed);
                 let took = |now| {
                     held.store(now, Ordering::Relaxed);
                     arrivals.push(Instant::now());
                 };
-                match party.receive(&offer.transfer, lane, (from, SIZE), Content::Offsets, took) {
-                    Ok(_) => return Ok(arrivals),
-                    // All is here, and whoever should have heard it is gone.
-                    Err(_) if held.load(Ordering::Relaxed) >= SIZE => return Ok(arrivals),
+                let end = party.receive(&offer.transfer, lane, (from, SIZE), Content::Noise, took);
+                let digest = party.reader.digest();
+                // Once all is here, whoever should hear of it may be gone.
+                if held.load(Ordering::Relaxed) >= SIZE {
+                    let right = digest.finalize() == self.digest;
+                    return if right { Ok(arrivals) } else { Err("not what was sent".into()) };
+                }
+                match end {
                     Err(error) if error.is::<Disorder>() => return Err(error),
-                    Err(_) => {}
+                    _ => {}
                 }
                 let key = party.key.clone();
                 party = self.come_back(node, &key, |party| party.open_sink(&token, None))?;
+                party.reader.digest_on(digest);
             }
         }))
     }
@@ -191,7 +194,7 @@ impl Play {
             let mut sent = 0;
             loop {
                 let key = party.key.clone();
-                if let Ok(source) = party.serve(&offer, Content::Offsets) {
+                if let Ok(source) = party.serve(&offer, Content::Noise) {
                     sent += source.ended();
                 }
                 if self.over.load(Ordering::Relaxed) {

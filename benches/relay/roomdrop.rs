@@ -10,7 +10,7 @@ use crate::{
     Outcome, Run, joined,
     party::{Offer, Party},
     process::Server,
-    source::{Content, Source, noise},
+    source::{Content, Source, digest_of_noise},
 };
 
 /// The socket buffer of a receiver that reads nothing, so that it is the server who has the bytes.
@@ -86,9 +86,9 @@ pub(crate) fn verify([from, to]: [&Server; 2], size: u64) -> Outcome<()> {
     receiver.hear_of(&offer)?;
     let token = receiver.accept(&offer)?;
     receiver.open_sink(&token, None)?;
-    receiver.reader.start_digest();
+    receiver.reader.digest_on(blake3::Hasher::new());
     receiver.receive(&offer.transfer, 1, (0, size), Content::Noise, |_| {})?;
-    if receiver.reader.digest() != Some(blake3::hash(&noise(0, usize::try_from(size)?))) {
+    if receiver.reader.digest().finalize() != digest_of_noise(size) {
         return Err("what came is not what was sent".into());
     }
     Ok(())

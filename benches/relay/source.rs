@@ -162,13 +162,26 @@ impl Order {
 
 /// The bytes at a place of a file of [`Content::Noise`].
 pub(crate) fn noise(offset: u64, length: usize) -> Vec<u8> {
-    let word = |index: u64| {
+    let skip = usize::try_from(offset % 8).unwrap_or_default();
+    let mut bytes = vec![0; (skip + length).next_multiple_of(8)];
+    for (index, word) in (offset / 8..).zip(bytes.chunks_exact_mut(8)) {
         // SplitMix64: every index has bits of its own.
         let mut bits = index.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (bits ^ (bits >> 31)).to_le_bytes()
-    };
-    let skip = usize::try_from(offset % 8).unwrap_or_default();
-    (offset / 8..).flat_map(word).skip(skip).take(length).collect()
+        word.copy_from_slice(&(bits ^ (bits >> 31)).to_le_bytes());
+    }
+    bytes.truncate(skip + length);
+    bytes.drain(..skip);
+    bytes
+}
+
+/// The digest of a file of [`Content::Noise`].
+pub(crate) fn digest_of_noise(size: u64) -> blake3::Hash {
+    let mut digest = blake3::Hasher::new();
+    for offset in (0..size).step_by(CHUNK) {
+        let length = usize::try_from(size - offset).unwrap_or(CHUNK).min(CHUNK);
+        digest.update(&noise(offset, length));
+    }
+    digest.finalize()
 }

@@ -16,6 +16,9 @@ use crate::Outcome;
 /// A key that is not zero, so that servers pay for unmasking as they do with real clients.
 const MASK: [u8; 4] = [0x5a, 0xc3, 0x17, 0x8e];
 
+/// What a chunk consists of after its first 8 bytes.
+pub(crate) const FILL: u8 = 0x61;
+
 /// Bytes asked of the system at a time: more than one chunk brings no more.
 const READ: usize = 256 * 1024;
 
@@ -90,14 +93,14 @@ pub(crate) fn connect(addr: SocketAddr, receive_buffer: Option<usize>) -> Outcom
 }
 
 impl Reader {
-    /// Digests attachments from here on.
-    pub(crate) fn start_digest(&mut self) {
-        self.digest = Some(blake3::Hasher::new());
+    /// Digests attachments from here on, after what was digested already.
+    pub(crate) fn digest_on(&mut self, digest: blake3::Hasher) {
+        self.digest = Some(digest);
     }
 
-    /// What the attachments came to since [`Self::start_digest`].
-    pub(crate) fn digest(&self) -> Option<blake3::Hash> {
-        self.digest.as_ref().map(blake3::Hasher::finalize)
+    /// What was digested so far, if anything was.
+    pub(crate) fn digest(&self) -> blake3::Hasher {
+        self.digest.clone().unwrap_or_default()
     }
 
     /// The next Socket.IO packet, or a ping that `pong` answers.
@@ -152,13 +155,25 @@ impl Reader {
         match first {
             0x81 => Ok(Message::Text(String::from_utf8(self.take(usize::try_from(length)?)?.to_vec())?)),
             0x82 if length >= 8 => {
-                let first: [u8; 8] = self.take(8)?.try_into()?;
-                self.digest.as_mut().map(|digest| digest.update(&first));
-                self.skip(length - 8)?;
-                Ok(Message::Binary(Attachment { first, length }))
+                let before = self.digest.clone();
+                let attachment = self.attachment(length);
+                if attachment.is_err() {
+                    // Half of one does not count.
+                    self.digest = before;
+                }
+                Ok(Message::Binary(attachment?))
             }
             other => Err(format!("a frame of kind {other:#x} and {length} bytes").into()),
         }
+    }
+
+    fn attachment(&mut self, length: u64) -> Outcome<Attachment> {
+        let first: [u8; 8] = self.take(8)?.try_into()?;
+        if let Some(digest) = &mut self.digest {
+            digest.update(&first);
+        }
+        self.skip(length - 8)?;
+        Ok(Attachment { first, length })
     }
 
     fn take(&mut self, count: usize) -> Outcome<&[u8]> {
@@ -218,7 +233,7 @@ impl Writer {
     pub(crate) fn chunk(&mut self, text: &str, first: [u8; 8], length: usize) -> Outcome<()> {
         let header = if length > 65_535 { 14 } else { 8 };
         if self.chunk.len() != header + length {
-            self.chunk = frame(0x82, &vec![0x61; length]);
+            self.chunk = frame(0x82, &vec![FILL; length]);
         }
         for (index, (to, from)) in self.chunk.iter_mut().skip(header).zip(first).enumerate() {
             *to = from ^ MASK[index % 4];

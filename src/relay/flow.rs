@@ -92,8 +92,14 @@ impl Relay {
     /// Lets go of what every rider holds, but keeps the beginning for a moment while memory allows.
     fn trim(&mut self, now: Moment, index: usize) {
         let share = self.share();
+        let is_pursued = self.waits_for_another(index);
         let lane = &mut self.lanes[index];
         let Some(riders) = Riders::of(lane, &self.sinks) else { return };
+        if is_pursued {
+            // Whoever catches up joins on to what is held here.
+            let kept = lane.window.end().saturating_sub(share / 2);
+            return lane.window.discard_before(riders.slowest.min(kept));
+        }
         let span = lane.window.end() - lane.window.start();
         let keeps = lane.keeps_until.is_some_and(|until| now < until);
         if !keeps || !self.budget.is_relaxed() || span > share / 2 {
@@ -113,7 +119,8 @@ impl Relay {
             return;
         }
         let (share, floor) = (self.share(), self.options.floor);
-        let size = self.size.unwrap_or(u64::MAX);
+        // One that catches up with another ends where that does, to go on as one.
+        let size = self.size.unwrap_or(u64::MAX).min(self.quarry(index));
         let lane = &mut self.lanes[index];
         lane.starved_since = None;
         let Some(riders) = Riders::of(lane, &self.sinks) else { return };

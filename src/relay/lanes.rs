@@ -89,11 +89,27 @@ impl Relay {
         key
     }
 
+    /// Where the lane ends that this one is to catch up with; nowhere, if it is not waited for.
+    pub(super) fn quarry(&self, index: usize) -> u64 {
+        let lane = &self.lanes[index];
+        let ahead = self
+            .lanes
+            .iter()
+            .filter(|_| lane.is_waited_for())
+            .filter(|ahead| ahead.asked != Asked::Nothing && ahead.window.end() > lane.window.end());
+        ahead.map(|ahead| ahead.window.end()).min().unwrap_or(u64::MAX)
+    }
+
     /// Whether a lane that is under way waits for another to catch up with it.
     pub(super) fn waits_for_another(&self, index: usize) -> bool {
-        let end = self.lanes[index].window.end();
-        self.lanes[index].asked != Asked::Nothing
-            && self.lanes.iter().any(|behind| behind.is_waited_for() && behind.window.end() < end)
+        let lane = &self.lanes[index];
+        let end = lane.window.end();
+        lane.asked != Asked::Nothing
+            && self.lanes.iter().any(|behind| {
+                behind.is_waited_for()
+                    && behind.key != lane.key
+                    && (behind.window.end() < end || behind.window.end() == end && !lane.is_waited_for())
+            })
     }
 
     fn new_lane(&mut self, now: Moment, window: Window) -> LaneKey {

@@ -38,13 +38,15 @@ struct Rig {
     budget: Budget,
     now: Moment,
     said: Vec<Output>,
+    /// Bytes that the source sent.
+    served: u64,
 }
 
 impl Rig {
     fn new(options: Options, budget: u64, source: Source, size: Option<u64>) -> Self {
         let budget = Budget::new(budget);
         let relay = Relay::new(options, budget.clone(), source, size);
-        Self { relay, budget, now: Moment::from_micros(1), said: Vec::new() }
+        Self { relay, budget, now: Moment::from_micros(1), said: Vec::new(), served: 0 }
     }
 
     /// A file of `size` whose source is connected.
@@ -170,6 +172,7 @@ impl Rig {
             let (lane, next, limit) = lanes[index];
             let len = len.min(limit - next);
             lanes[index].1 += len;
+            self.served += len;
             self.chunk(lane, next, len);
         }
     }
@@ -397,6 +400,31 @@ fn lanes_are_bounded_and_one_too_many_shares_the_slowest() {
     let said = rig.take_said();
     assert!(said.contains(&Output::Stop { lane: 1 }), "{said:?}");
     assert!(matches!(said[..], [_, Output::Pull { lane: 5, from: 10_485_760, .. }]), "{said:?}");
+}
+
+#[test]
+fn who_comes_late_and_is_fast_catches_up_and_the_source_sends_the_rest_once() {
+    let (size, late) = (256 * MIB, 64 * MIB);
+    let mut rig = Rig::file(size);
+    rig.join(1, 0);
+    let (mut lanes, mut held, mut begins) = (Vec::new(), [0, 0], 0);
+    for _ in 0..20_000 {
+        rig.serve(&mut lanes, 256 * KIB);
+        for (index, sink) in [1, 2].into_iter().enumerate() {
+            held[index] = rig.span_to(sink).map_or(held[index], |(offset, len)| offset + len);
+            if held[index] > 0 {
+                rig.ack(sink, held[index]);
+            }
+        }
+        if begins == 0 && held[0] >= late {
+            begins = held[0];
+            rig.join(2, 0);
+        }
+        rig.wait(Duration::from_millis(5));
+    }
+    assert_eq!(held, [size, size]);
+    let served = rig.served;
+    assert!(served < size + begins + 16 * MIB, "{served} bytes were sent for {size}, {begins} behind");
 }
 
 #[test]

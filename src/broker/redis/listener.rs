@@ -30,8 +30,11 @@ const WAITING: usize = 32;
 /// See the module.
 pub(super) struct Listener {
     outbox: Arc<Outbox>,
-    lines: Mutex<HashMap<(Option<Address>, u16), mpsc::Sender<Ask>>>,
+    lines: Mutex<HashMap<Line, mpsc::Sender<Ask>>>,
 }
+
+/// To which master, and which of the connections there.
+type Line = (Option<Address>, u16);
 
 /// Messages of a channel, while it lasts. Dropping it ends it.
 pub(super) struct Subscription {
@@ -56,8 +59,8 @@ struct Ask {
 struct Route {
     to: mpsc::Sender<Bytes>,
     missed: Arc<AtomicBool>,
-    /// The confirmation that makes it ready, and whom to tell.
-    ready: Option<(u64, oneshot::Sender<()>)>,
+    /// Whom to tell once Redis has confirmed it.
+    ready: Option<oneshot::Sender<()>>,
 }
 
 /// A channel that is subscribed to.
@@ -96,7 +99,7 @@ impl Listener {
         let (to, messages) = mpsc::channel(WAITING);
         let (is_ready, ready) = oneshot::channel();
         let missed = Arc::new(AtomicBool::new(false));
-        let route = Route { to, missed: missed.clone(), ready: Some((0, is_ready)) };
+        let route = Route { to, missed: missed.clone(), ready: Some(is_ready) };
         let slot = topology::slot(channel);
         if self.outbox.topology.whom(slot).is_none() {
             self.outbox.topology.refresh().await.map_err(|_| Away)?;
@@ -207,10 +210,10 @@ impl Channels {
         let channel = self.live.entry(channel.clone()).or_default();
         let is_new = channel.asked == 0;
         channel.asked = 1;
-        if channel.confirmed > 0 {
-            if let Some((_, ready)) = route.ready.take() {
-                let _ = ready.send(());
-            }
+        if channel.confirmed > 0
+            && let Some(ready) = route.ready.take()
+        {
+            let _ = ready.send(());
         }
         channel.routes.push(route);
         is_new
@@ -219,7 +222,7 @@ impl Channels {
     fn confirm(&mut self, channel: &Bytes) {
         let Some(channel) = self.live.get_mut(channel) else { return };
         channel.confirmed = channel.asked;
-        for (_, ready) in channel.routes.iter_mut().filter_map(|route| route.ready.take()) {
+        for ready in channel.routes.iter_mut().filter_map(|route| route.ready.take()) {
             let _ = ready.send(());
         }
     }

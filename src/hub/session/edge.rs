@@ -43,7 +43,7 @@ pub(super) struct Edge {
     pub(super) claim: Claim,
     pub(super) denial: Denial,
     /// What was decided here while this was the home, to be said again.
-    pub(super) before: Option<Box<Transfer>>,
+    pub(super) before: Option<Box<Before>>,
     pub(super) idle_since: Moment,
 }
 
@@ -69,12 +69,21 @@ pub(super) enum Claim {
     Again { at: Moment },
 }
 
+/// What a node that was the home has to say to the next one.
+#[derive(Debug)]
+pub(super) struct Before {
+    /// What was decided.
+    pub(super) transfer: Transfer,
+    /// What was asked since, and the record never came to say.
+    pub(super) unsaved: Vec<(Ask, Request)>,
+}
+
 /// A request without an answer.
 #[derive(Debug)]
 pub(super) struct Pending {
     pub(super) ask: Ask,
     pub(super) request: Request,
-    pub(super) since: Moment,
+    since: Moment,
 }
 
 impl Edge {
@@ -96,7 +105,7 @@ impl Edge {
     }
 
     /// One that was the home.
-    pub(super) fn stepped_down(now: Moment, home: NodeId, before: Transfer) -> Self {
+    pub(super) fn stepped_down(now: Moment, home: NodeId, before: Before) -> Self {
         Self { before: Some(Box::new(before)), ..Self::new(now, home) }
     }
 
@@ -136,12 +145,16 @@ impl Session {
 
     pub(super) fn ask_home(&mut self, now: Moment, request: Request) -> Ask {
         let ask = self.new_ask();
+        self.ask_home_as(now, ask, request);
+        ask
+    }
+
+    pub(super) fn ask_home_as(&mut self, now: Moment, ask: Ask, request: Request) {
         if let Role::Edge(edge) = &mut self.role {
             edge.pending.push(Pending { ask, request: request.clone(), since: now });
             let body = Word::Request { ask, request }.body();
             self.outputs.push_back(Output::Send { to: edge.home, body });
         }
-        ask
     }
 
     pub(super) fn pull_from_home(&mut self, lane: u64, from: u64, limit: u64) {
@@ -301,9 +314,7 @@ impl Session {
         let mut members: Vec<_> = self.seats.iter().map(|seat| seat.member.clone()).collect();
         members.sort();
         members.dedup();
-        for member in
-            members.into_iter().filter(|member| !self.may_stay(member)).collect::<Vec<_>>()
-        {
+        for member in members.into_iter().filter(|member| !self.may_stay(member)).collect::<Vec<_>>() {
             // One that failed without having all was ended by a relay.
             let has_all = self.transfer.size().is_some_and(|size| self.held.get(&member) == Some(&size));
             let failed = has_all && self.state_of(&member) == Some(ReceiverState::Failed);

@@ -4,17 +4,19 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::machine::{Role, Session, Sharing};
+use super::machine::{Role, Session, Sharing, SourceLink};
 use super::words::{Facts, Link, Request, Word};
 use super::{Ask, Decided, Output, Situation};
 use crate::protocol::node::{Body, NodeId};
-use crate::protocol::{ErrorCode, MemberId, Moment, Refusal};
+use crate::protocol::{ErrorCode, MemberId, Moment, Refusal, TransferState};
 use crate::relay::{self, SinkId};
 use crate::transfer;
 
 /// How long after a take-over those who were receiving may take to be heard of, before they are away.
 const CLAIM: Duration = Duration::from_secs(2);
 
+/// How often a home that waits for its source looks whether it still is the home.
+const CHECK: Duration = Duration::from_secs(5);
 /// An edge that says nothing for this long needs nothing; its goodbye was lost.
 const SILENCE: Duration = Duration::from_secs(15);
 
@@ -33,6 +35,8 @@ pub(super) struct Home {
     unsaved: Vec<Request>,
     /// Until when those who were receiving may be silent.
     claims_until: Option<Moment>,
+    /// When the record was last looked at to see whether this still is the home.
+    checked: Moment,
 }
 
 /// Whether something happened since that the edges and the record must know.
@@ -70,7 +74,7 @@ struct Waiting {
 }
 
 impl Home {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(now: Moment) -> Self {
         Self {
             edges: BTreeMap::new(),
             lanes: Vec::new(),
@@ -80,17 +84,13 @@ impl Home {
             waiting: Vec::new(),
             unsaved: Vec::new(),
             claims_until: None,
+            checked: now,
         }
     }
 
     /// One that took over: whoever was receiving has a while to be heard of.
     pub(super) fn taken_over(now: Moment) -> Self {
-        Self { news: News::Some, claims_until: Some(now + CLAIM), ..Self::new() }
-    }
-
-    /// Wishes that are answered although the record does not say so.
-    pub(super) fn unsaved_wishes(self) -> Vec<Request> {
-        self.unsaved
+        Self { news: News::Some, claims_until: Some(now + CLAIM), ..Self::new(now) }
     }
 
     fn keep_wishes(&mut self) {
@@ -110,19 +110,30 @@ impl Home {
         self.lanes.clear();
     }
 
-    pub(super) fn poll_timeout(&self) -> Option<Moment> {
+    /// When there is something to do, for one that `waits` for its source or does not.
+    pub(super) fn poll_timeout(&self, waits: bool) -> Option<Moment> {
         let silent = self.edges.values().map(|edge| edge.heard + SILENCE);
-        silent.chain(self.claims_until).min()
+        silent.chain(self.claims_until).chain(waits.then_some(self.checked + CHECK)).min()
     }
 
-    /// What was decided and is not answered yet, for this node's own people: to be asked of another home. A token
-    /// that was chosen stays.
-    pub(super) fn unanswered_here(&mut self) -> impl Iterator<Item = (Ask, Request)> {
+    /// One that was the home until now is told how it stands, like an edge.
+    pub(super) fn remember(mut self, now: Moment, home: NodeId) -> Self {
+        self.edges.insert(home, EdgeOf { heard: now, ..EdgeOf::default() });
+        self
+    }
+
+    /// What the record never came to say, to be asked of another home: what is decided and not answered yet, for
+    /// this node's own people (a token that was chosen stays), and wishes that were answered without it.
+    pub(super) fn take_unsaved(&mut self) -> Vec<(Option<Ask>, Request)> {
         let here = self.waiting.extract_if(.., |waiting| waiting.to.is_none());
-        here.map(|Waiting { ask, request, decided, .. }| match (request, decided) {
-            (Request::Accept { member, .. }, Decided::Accepted(token)) => (ask, Request::Accept { member, token }),
-            (request, _) => (ask, request),
-        })
+        let unanswered = here.map(|Waiting { ask, request, decided, .. }| match (request, decided) {
+            (Request::Accept { member, .. }, Decided::Accepted(token)) => {
+                (Some(ask), Request::Accept { member, token })
+            }
+            (request, _) => (Some(ask), request),
+        });
+        let wishes = self.unsaved.drain(..).map(|request| (None, request));
+        wishes.chain(unanswered).collect()
     }
 }
 
@@ -289,6 +300,10 @@ impl Session {
                 return;
             }
         }
+        if let Request::Ended { member, link, error } = &request {
+            self.end_receiver_at(now, Some(from), member.clone(), *link, *error);
+            return self.answer_when_saved(Some(from), ask, request, Decided::Done);
+        }
         match self.apply(now, request.clone()) {
             Ok(decided) => self.answer_when_saved(Some(from), ask, request, decided),
             Err(refusal) => self.answer(Some(from), ask, Err(refusal)),
@@ -368,8 +383,27 @@ impl Session {
         self.drop_lanes(now, |lane| lane.sink == sink);
         let Role::Home(home) = &self.role else { return };
         let Some(edge) = home.edges.get(&node) else { return };
-        let seated: Vec<_> = edge.facts.seats.iter().map(|seat| seat.member.clone()).collect();
-        for member in seated {
+        let seated: Vec<_> = edge.facts.seats.iter().map(|seat| (seat.member.clone(), seat.link)).collect();
+        for (member, link) in seated {
+            self.end_receiver_at(now, Some(node), member, link, error);
+        }
+    }
+
+    /// A receiver cannot go on at an edge, or here. One that left there and sits elsewhere by now goes on.
+    pub(super) fn end_receiver_at(
+        &mut self,
+        now: Moment,
+        node: Option<NodeId>,
+        member: MemberId,
+        link: Link,
+        error: ErrorCode,
+    ) {
+        let Role::Home(home) = &self.role else { return };
+        let may_have_left = link == Link::Lost || error == ErrorCode::TooSlow;
+        let edges = home.edges.iter().filter(|(other, _)| Some(**other) != node);
+        let at_edges = edges.flat_map(|(_, edge)| &edge.facts.seats).map(|seat| (&seat.member, seat.link));
+        let here = self.seats.iter().map(|seat| (&seat.member, seat.link));
+        if !(may_have_left && here.chain(at_edges).any(|(who, link)| *who == member && link == Link::Up)) {
             let _ = self.tell(now, transfer::Input::SinkEnded { member, error });
         }
     }
@@ -381,6 +415,24 @@ impl Session {
         self.drop_lanes(now, |lane| lane.node == node);
         for seat in edge.facts.seats.into_iter().filter(|seat| seat.link == Link::Up) {
             let _ = self.tell_if_last_sink(now, seat.member);
+        }
+    }
+
+    /// Whether people here or at edges wait for a source that is not here: it may be elsewhere, and the home too.
+    pub(super) fn waits_for_source(&self) -> bool {
+        let Role::Home(home) = &self.role else { return false };
+        let has_people = !home.edges.is_empty() || self.seats.iter().any(|seat| seat.link == Link::Up);
+        let has_end = self.transfer.state().is_final() || self.transfer.state() == TransferState::Complete;
+        self.sharing == Sharing::Among && self.source != SourceLink::Open && has_people && !has_end
+    }
+
+    /// Looks whether this still is the home: who took it over may not have got through.
+    pub(super) fn check_home(&mut self, now: Moment) {
+        if let Role::Home(home) = &mut self.role
+            && self.sharing == Sharing::Among
+        {
+            home.checked = now;
+            self.outputs.push_back(Output::Look);
         }
     }
 
@@ -398,6 +450,10 @@ impl Session {
         let silent = home.edges.iter().filter(|(_, edge)| now >= edge.heard + SILENCE);
         for node in silent.map(|(node, _)| *node).collect::<Vec<_>>() {
             self.lose_edge(now, node);
+        }
+        let waits = self.waits_for_source();
+        if matches!(&self.role, Role::Home(home) if waits && now >= home.checked + CHECK) {
+            self.check_home(now);
         }
         let Role::Home(home) = &mut self.role else { return };
         if home.claims_until.is_none_or(|until| now < until) {

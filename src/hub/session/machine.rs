@@ -68,7 +68,7 @@ pub struct Session {
 impl Session {
     /// The home of a new transfer, its bytes carried by `relay`.
     pub fn new(now: Moment, me: NodeId, sharing: Sharing, transfer: Transfer, relay: Relay) -> Self {
-        Self::with_role(now, me, sharing, Role::Home(Home::new()), transfer, relay)
+        Self::with_role(now, me, sharing, Role::Home(Home::new(now)), transfer, relay)
     }
 
     /// An edge of a transfer whose record is `situation`, of this epoch.
@@ -163,7 +163,10 @@ impl Session {
                     Told::Behind(since) => Some(since + PROGRESS),
                     Told::Since(_) => None,
                 };
-                [progress, self.transfer.poll_timeout(), home.poll_timeout()].into_iter().flatten().min()
+                [progress, self.transfer.poll_timeout(), home.poll_timeout(self.waits_for_source())]
+                    .into_iter()
+                    .flatten()
+                    .min()
             }
             Role::Edge(edge) => Some(edge.poll_timeout(self.needs_edge())),
         };
@@ -283,7 +286,7 @@ impl Session {
             Request::Pause(party) => transfer::Input::Pause(party),
             Request::Resume(party) => transfer::Input::Resume(party),
             Request::Cancel(party) => transfer::Input::Cancel(party),
-            Request::Ended { member, error } => transfer::Input::SinkEnded { member, error },
+            Request::Ended { member, error, .. } => transfer::Input::SinkEnded { member, error },
             Request::Done { member, digest } => {
                 let decided = self.tell(now, transfer::Input::SinkDone { member: member.clone(), digest })?;
                 if let (Some(size), Decided::Done) = (self.transfer.size(), &decided) {

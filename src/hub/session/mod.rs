@@ -259,7 +259,7 @@ pub enum Output {
     },
     /// The source that waits is taken: this is the home.
     SourceTaken,
-    /// The source's link here is an old one, or it may not open: let go of it.
+    /// The source that is here may not open: let go of it.
     SourceDropped,
     /// Say this to a node.
     Send {

@@ -1,7 +1,7 @@
 //! The sinks of this node's own people: opening, asking, being lost, having all. It is the same at home and
 //! edge, but that a home writes into the transfer's life what an edge tells its home.
 
-use super::machine::Session;
+use super::machine::{Session, SourceLink};
 use super::words::{Link, Request};
 use super::{Output, Reply, SinkKind};
 use crate::protocol::{Digest, ErrorCode, MemberId, Moment, ReceiverState, Refusal};
@@ -47,6 +47,9 @@ impl Session {
             self.relay.handle(now, relay::Input::HoldSink(sink))?;
         }
         self.note_facts_at_once(now);
+        if self.source != SourceLink::Open {
+            self.check_home(now);
+        }
         Ok(Reply::Opened(sink))
     }
 
@@ -184,15 +187,15 @@ impl Session {
         let Some(seat) = self.seats.iter().find(|seat| seat.sink == sink) else {
             return self.end_edge_lane(now, sink, error);
         };
-        let member = seat.member.clone();
+        let (member, link) = (seat.member.clone(), seat.link);
         self.outputs.push_back(Output::CloseSink { sink, error });
         self.steer_relay(now, relay::Input::SinkGone(sink));
         self.seats.retain(|seat| seat.sink != sink);
         if self.is_home() {
-            let _ = self.tell(now, transfer::Input::SinkEnded { member, error });
+            self.end_receiver_at(now, None, member, link, error);
         } else {
             self.note_facts(now);
-            self.ask_home(now, Request::Ended { member, error });
+            self.ask_home(now, Request::Ended { member, link, error });
         }
     }
 

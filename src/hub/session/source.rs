@@ -25,6 +25,8 @@ impl Session {
         self.tell(now, transfer::Input::SourceOpened)?;
         self.relay.handle(now, relay::Input::SourceUp)?;
         self.source = SourceLink::Open;
+        // Where it was missed, it may have been at another home meanwhile.
+        self.check_home(now);
         Ok(Reply::Done)
     }
 
@@ -48,15 +50,10 @@ impl Session {
         }
     }
 
-    /// A source's link here, where the home is another's: an old one goes, the only one takes the home back.
+    /// A source's link here, where the home is another's: the only one takes the home back. One of two may be an
+    /// old one that is not noticed yet, and nobody can tell which: it stays, in case the other home is lost.
     pub(super) fn settle_source(&mut self) {
-        if self.source != SourceLink::Open {
-            return;
-        }
-        if self.transfer.has_source() {
-            self.source = SourceLink::None;
-            self.outputs.push_back(Output::SourceDropped);
-        } else {
+        if self.source == SourceLink::Open && !self.transfer.has_source() {
             self.want_home();
         }
     }

@@ -1,7 +1,7 @@
 //! How the home goes from node to node: an edge takes it over where it is gone or the source has come here,
 //! a home that another has taken over becomes an edge, and nothing that was decided is forgotten on the way.
 
-use super::edge::{Claim, Denial, Edge, LANES_PER_EPOCH_BITS, Pending, RETRY, Reach};
+use super::edge::{Before, Claim, Denial, Edge, LANES_PER_EPOCH_BITS, Pending, RETRY, Reach};
 use super::home::Home;
 use super::machine::{Role, Session, SourceLink};
 use super::words::{Link, Request, Word};
@@ -31,27 +31,30 @@ impl Session {
 
     /// A home becomes an edge. What was decided here is remembered, to be said again.
     fn step_down(&mut self, now: Moment, other: NodeId) {
-        let edge = Role::Edge(Edge::stepped_down(now, other, self.transfer.clone()));
         let lanes: Vec<_> = self.edge_sinks().collect();
         for sink in lanes {
             self.outputs.retain(|output| !matches!(output, Output::Chunk { sink: to, .. } if *to == sink));
             self.steer_relay(now, relay::Input::SinkGone(sink));
         }
-        let Role::Home(mut home) = std::mem::replace(&mut self.role, edge) else { return };
-        // The record never came to say so: the other home is asked.
-        let mut asked: Vec<_> = home.unanswered_here().collect();
-        asked.extend(home.unsaved_wishes().into_iter().map(|request| (self.new_ask(), request)));
-        if let Role::Edge(edge) = &mut self.role {
-            edge.pending.extend(asked.into_iter().map(|(ask, request)| Pending { ask, request, since: now }));
-        }
+        let unsaved = match &mut self.role {
+            Role::Home(home) => home.take_unsaved(),
+            Role::Edge(_) => Vec::new(),
+        };
+        let unsaved =
+            unsaved.into_iter().map(|(ask, request)| (ask.unwrap_or_else(|| self.new_ask()), request));
+        let before = Before { unsaved: unsaved.collect(), transfer: self.transfer.clone() };
+        self.role = Role::Edge(Edge::stepped_down(now, other, before));
         self.relay.follow_another();
     }
 
     pub(super) fn say_again_what_was_decided(&mut self, now: Moment) {
         let Role::Edge(edge) = &mut self.role else { return };
-        let Some(mine) = edge.before.take() else { return };
-        for request in decided_beyond(&mine, &self.transfer) {
+        let Some(before) = edge.before.take() else { return };
+        for request in decided_beyond(&before.transfer, &self.transfer) {
             self.ask_home(now, request);
+        }
+        for (ask, request) in before.unsaved {
+            self.ask_home_as(now, ask, request);
         }
     }
 
@@ -91,6 +94,7 @@ impl Session {
     }
 
     pub(super) fn on_missing(&mut self) {
+        self.save_again();
         if let Role::Edge(edge) = &self.role
             && edge.denial == Denial::NotHere
         {
@@ -121,9 +125,10 @@ impl Session {
         }
         self.epoch += 1;
         self.number = 0;
-        let Role::Edge(edge) = std::mem::replace(&mut self.role, Role::Home(Home::taken_over(now))) else {
-            return;
-        };
+        let before = self.home();
+        let home = Home::taken_over(now);
+        let home = if before == self.me { home } else { home.remember(now, before) };
+        let Role::Edge(edge) = std::mem::replace(&mut self.role, Role::Home(home)) else { return };
         self.outputs.push_back(Output::SendAll(Word::Moved.body()));
         self.steer_relay(now, relay::Input::SourceDown);
         self.relay.follow_source();
@@ -134,18 +139,21 @@ impl Session {
             _ => Given::Part,
         };
         let _ = self.tell(now, transfer::Input::SourceLost { given });
+        let mut asked = Vec::new();
+        if let Some(before) = edge.before {
+            for request in decided_beyond(&before.transfer, &self.transfer) {
+                let _ = self.apply(now, request);
+            }
+            asked = before.unsaved;
+        }
         let seated: Vec<MemberId> = (self.seats.iter().filter(|seat| seat.link == Link::Up))
             .map(|seat| seat.member.clone())
             .collect();
         for member in seated {
             let _ = self.tell(now, transfer::Input::SinkOpened { member });
         }
-        if let Some(mine) = edge.before {
-            for request in decided_beyond(&mine, &self.transfer) {
-                let _ = self.apply(now, request);
-            }
-        }
-        for Pending { ask, request, .. } in edge.pending {
+        asked.extend(edge.pending.into_iter().map(|Pending { ask, request, .. }| (ask, request)));
+        for (ask, request) in asked {
             match self.apply(now, request.clone()) {
                 Ok(decided) => self.answer_when_saved(None, ask, request, decided),
                 Err(refusal) => self.outputs.push_back(Output::Answered { ask, outcome: Err(refusal) }),

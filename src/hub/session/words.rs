@@ -86,8 +86,9 @@ pub(super) enum Request {
     Cancel(Party),
     /// A member has all of it.
     Done { member: MemberId, digest: Option<Digest> },
-    /// The edge's relay cannot go on for a member. No wish of anyone, but the home must know.
-    Ended { member: MemberId, error: ErrorCode },
+    /// The edge's relay cannot go on for a member, whose link there is this. No wish of anyone, but the home must
+    /// know.
+    Ended { member: MemberId, link: Link, error: ErrorCode },
 }
 
 impl Request {

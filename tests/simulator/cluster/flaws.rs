@@ -38,9 +38,10 @@ impl Flaw {
             }
             (Self::NeverTakesOver, Input::NodeLost(_)) => return None,
             (Self::NeverAsksAnew, Input::Back | Input::Hello(_)) => return None,
-            (Self::Misplaces, Input::Heard { from, epoch, body: Body::Chunk { lane, offset, digest, bytes } })
-                if offset > 0 =>
-            {
+            (
+                Self::Misplaces,
+                Input::Heard { from, epoch, body: Body::Chunk { lane, offset, digest, bytes } },
+            ) if offset > 0 => {
                 let body = Body::Chunk { lane, offset: offset + 1, digest, bytes };
                 Input::Heard { from, epoch, body }
             }

@@ -169,15 +169,17 @@ impl Ledger {
         Ok(())
     }
 
-    /// Somebody was given a token.
-    pub fn on_token(&mut self, member: &MemberId, token: &Secret) -> Result<(), String> {
-        let text = token.expose().to_owned();
-        match self.tokens.insert(member.clone(), text.clone()) {
-            Some(before) if before != text && !self.forgets => {
-                Err(format!("the token of {member} was {before} and is {text}"))
+    /// Somebody was given a token, `sure`ly one that the records hold.
+    pub fn on_token(&mut self, member: &MemberId, token: &Secret, sure: bool) -> Result<(), String> {
+        let text = token.expose();
+        match self.tokens.get(member) {
+            Some(before) if before != text && sure => {
+                return Err(format!("the token of {member} was {before} and is {text}"));
             }
-            _ => Ok(()),
+            _ if sure => drop(self.tokens.insert(member.clone(), text.to_owned())),
+            _ => {}
         }
+        Ok(())
     }
 
     /// Somebody is refused.

@@ -72,7 +72,11 @@ fn run_all(draw: impl Fn(u64) -> Plan, schedules: u64, check: impl Fn(&World) ->
         println!("{}", failure.lines().next().unwrap_or_default());
     }
     if let Some((seed, broken)) = failures.first() {
-        panic!("{} of {seeds} schedules failed; the first: {broken}\n{}", failures.len(), transcript(&draw(*seed), SHOWN));
+        panic!(
+            "{} of {seeds} schedules failed; the first: {broken}\n{}",
+            failures.len(),
+            transcript(&draw(*seed), SHOWN)
+        );
     }
 }
 

@@ -146,7 +146,11 @@ impl Surroundings<'_> {
 enum Part {
     None,
     /// Its record is looked for; what was said to it waits.
-    Finding { since: u64, waits: Vec<Command>, again_at: Option<u64> },
+    Finding {
+        since: u64,
+        waits: Vec<Command>,
+        again_at: Option<u64>,
+    },
     Running(Box<Task>),
 }
 
@@ -237,7 +241,12 @@ impl Node {
     }
 
     /// A command of a person's link: whoever opens by a token that is not known here has it looked for.
-    pub fn hear(&mut self, around: &mut Surroundings, command: Command, token: &Secret) -> Result<(), String> {
+    pub fn hear(
+        &mut self,
+        around: &mut Surroundings,
+        command: Command,
+        token: &Secret,
+    ) -> Result<(), String> {
         let opens = matches!(command, Command::OpenSource { .. } | Command::OpenSink { .. });
         let is_known = match &self.part {
             Part::Running(task) => task.tokens.contains(token.expose()),
@@ -375,7 +384,9 @@ impl Node {
 /// Whoever said it is refused.
 fn refuse(around: &mut Surroundings, command: Command, error: ErrorCode) {
     match command {
-        Command::OpenSource { line } | Command::OpenSink { line, .. } => around.say(line, Word::Refused(error)),
+        Command::OpenSource { line } | Command::OpenSink { line, .. } => {
+            around.say(line, Word::Refused(error))
+        }
         Command::Chunk { line, .. } => around.say(line, Word::ChunkRefused(error)),
         Command::Request { number, .. } => around.act(Act::Answer { number, outcome: Err(error) }),
         _ => {}

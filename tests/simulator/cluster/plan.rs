@@ -267,7 +267,13 @@ fn consumer(dice: &mut Dice, window: u64, is_once: bool) -> sink::Habits {
     }
 }
 
-fn faults(dice: &mut Dice, weather: &Weather, nodes: usize, sinks: usize, quiet_at: u64) -> Vec<(u64, Fault)> {
+fn faults(
+    dice: &mut Dice,
+    weather: &Weather,
+    nodes: usize,
+    sinks: usize,
+    quiet_at: u64,
+) -> Vec<(u64, Fault)> {
     let mut faults = Vec::new();
     let slot = |dice: &mut Dice| dice.up_to(0, nodes as u64 - 1) as usize;
     let peer = |dice: &mut Dice| match dice.up_to(0, sinks as u64) {

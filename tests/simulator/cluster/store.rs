@@ -12,12 +12,33 @@ pub enum Trip {
     Find,
     Look,
     /// Which transfer a token is of; what waits for it has this number.
-    Token { token: String, waits: u64 },
-    Save { epoch: u64, number: u64, value: Vec<u8>, tokens: Vec<String> },
-    SaveTokens { number: u64, tokens: Vec<String> },
-    Claim { epoch: u64, number: u64, value: Vec<u8> },
-    ClaimOver { epoch: u64, number: u64, value: Vec<u8> },
-    Remove { epoch: u64 },
+    Token {
+        token: String,
+        waits: u64,
+    },
+    Save {
+        epoch: u64,
+        number: u64,
+        value: Vec<u8>,
+        tokens: Vec<String>,
+    },
+    SaveTokens {
+        number: u64,
+        tokens: Vec<String>,
+    },
+    Claim {
+        epoch: u64,
+        number: u64,
+        value: Vec<u8>,
+    },
+    ClaimOver {
+        epoch: u64,
+        number: u64,
+        value: Vec<u8>,
+    },
+    Remove {
+        epoch: u64,
+    },
 }
 
 /// What came of a trip.

@@ -63,11 +63,15 @@ impl World {
         self.eras[slot] += 1;
         self.reach[slot] = Reach::All;
         let id = node.id;
-        let lines: Vec<_> =
-            self.lines.iter_mut().filter(|(_, info)| info.node == id).map(|(line, info)| {
+        let lines: Vec<_> = self
+            .lines
+            .iter_mut()
+            .filter(|(_, info)| info.node == id)
+            .map(|(line, info)| {
                 let was_up = std::mem::replace(&mut info.is_up, false);
                 (*line, was_up)
-            }).collect();
+            })
+            .collect();
         for (line, _) in lines {
             let notices = self.net.between(0, 50 * MILLI);
             self.at(self.now + notices, Happening::PersonNotices { line });
@@ -174,9 +178,8 @@ impl World {
     /// Of those who went while it was cut off, a node hears when it counts anew.
     fn tell_who_is_gone(&mut self, id: NodeId) {
         let live: Vec<_> = self.nodes.iter().flatten().map(|node| node.id).collect();
-        let gone = (0..self.plan.nodes).flat_map(|slot| {
-            (0..self.runs[slot]).map(move |run| NodeId(slot as u64 + 1 + 16 * run))
-        });
+        let gone = (0..self.plan.nodes)
+            .flat_map(|slot| (0..self.runs[slot]).map(move |run| NodeId(slot as u64 + 1 + 16 * run)));
         let gone: Vec<_> = gone.filter(|other| !live.contains(other)).collect();
         for other in gone {
             let known = self.node(id).is_some_and(|node| node.lost.contains(&other));

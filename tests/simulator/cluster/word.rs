@@ -16,18 +16,53 @@ pub type Line = u64;
 /// What a node's part of the transfer is told, as the hub's commands.
 #[derive(Debug)]
 pub enum Command {
-    OpenSource { line: Line },
-    Chunk { line: Line, lane: u64, offset: u64, len: u64, quality: Quality },
-    SourceEnd { line: Line, size: u64 },
-    SourceFail { line: Line },
-    OpenSink { line: Line, token: Secret, kind: SinkKind },
-    Pull { line: Line, lane: u64, from: u64, limit: u64 },
-    SinkDone { line: Line },
-    DownloadEnded { line: Line },
-    Lost { line: Line },
+    OpenSource {
+        line: Line,
+    },
+    Chunk {
+        line: Line,
+        lane: u64,
+        offset: u64,
+        len: u64,
+        quality: Quality,
+    },
+    SourceEnd {
+        line: Line,
+        size: u64,
+    },
+    SourceFail {
+        line: Line,
+    },
+    OpenSink {
+        line: Line,
+        token: Secret,
+        kind: SinkKind,
+    },
+    Pull {
+        line: Line,
+        lane: u64,
+        from: u64,
+        limit: u64,
+    },
+    SinkDone {
+        line: Line,
+    },
+    DownloadEnded {
+        line: Line,
+    },
+    Lost {
+        line: Line,
+    },
     /// Somebody wishes something that is decided once; the answer goes to the request of this number.
-    Request { number: u64, ask: Request },
-    Heard { from: NodeId, epoch: u64, body: Body },
+    Request {
+        number: u64,
+        ask: Request,
+    },
+    Heard {
+        from: NodeId,
+        epoch: u64,
+        body: Body,
+    },
     Undelivered(NodeId),
     Hello(NodeId),
     NodeLost(NodeId),

@@ -29,32 +29,90 @@ const MOST_HAPPENINGS: u64 = 600_000;
 const AFTERWARDS: u64 = 8 * SECOND;
 /// Times that a client is refused and comes again, at most.
 const MOST_TRIES: u32 = 200;
+/// The same, where nobody may know the transfer any more.
+const FEW_TRIES: u32 = 40;
 
 #[derive(Debug)]
 pub enum Happening {
-    ToNode { line: Line, says: Says },
-    ToPerson { line: Line, word: Word },
-    NodeNotices { line: Line },
-    PersonNotices { line: Line },
-    Connect { peer: Peer },
-    Wake { peer: Peer },
-    Tick { node: NodeId },
-    Frame { from: NodeId, to: NodeId, epoch: u64, body: Body },
-    Credit { from: NodeId, to: NodeId, len: u64 },
-    Signal { to: NodeId, signal: Signal },
-    Arrives { node: NodeId, trip: Trip },
-    Stored { node: NodeId, trip: Trip, stored: Stored },
-    Ask { number: u64 },
-    AskArrives { number: u64, node: NodeId },
-    Answer { number: u64, node: NodeId, outcome: Result<Decided, ErrorCode> },
+    ToNode {
+        line: Line,
+        says: Says,
+    },
+    ToPerson {
+        line: Line,
+        word: Word,
+    },
+    NodeNotices {
+        line: Line,
+    },
+    PersonNotices {
+        line: Line,
+    },
+    Connect {
+        peer: Peer,
+    },
+    Wake {
+        peer: Peer,
+    },
+    Tick {
+        node: NodeId,
+    },
+    Frame {
+        from: NodeId,
+        to: NodeId,
+        epoch: u64,
+        body: Body,
+    },
+    Credit {
+        from: NodeId,
+        to: NodeId,
+        len: u64,
+    },
+    Signal {
+        to: NodeId,
+        signal: Signal,
+    },
+    Arrives {
+        node: NodeId,
+        trip: Trip,
+    },
+    Stored {
+        node: NodeId,
+        trip: Trip,
+        stored: Stored,
+    },
+    Ask {
+        number: u64,
+    },
+    AskArrives {
+        number: u64,
+        node: NodeId,
+    },
+    Answer {
+        number: u64,
+        node: NodeId,
+        outcome: Result<Decided, ErrorCode>,
+    },
     Fault(Fault),
-    Returns { slot: usize },
-    Heals { slot: usize },
+    Returns {
+        slot: usize,
+    },
+    Heals {
+        slot: usize,
+    },
     HealsAll,
-    Hears { slot: usize },
-    Beat { node: NodeId, era: u64 },
+    Hears {
+        slot: usize,
+    },
+    Beat {
+        node: NodeId,
+        era: u64,
+    },
     /// Once that request is answered.
-    Resume { peer: Peer, after: u64 },
+    Resume {
+        peer: Peer,
+        after: u64,
+    },
 }
 
 /// What a node hears of the others, or of what joins it to them.
@@ -189,8 +247,7 @@ impl World {
         let invited = (0..self.plan.sinks.len()).map(Person::member).collect();
         let transfer = Transfer::new(now, id, sender, kind, self.plan.size, invited, options);
         let source = if self.plan.is_once { relay::Source::Once } else { relay::Source::Seekable };
-        let relay =
-            Relay::new(self.plan.options.clone(), node.budget.clone(), source, self.plan.size);
+        let relay = Relay::new(self.plan.options.clone(), node.budget.clone(), source, self.plan.size);
         let session = Session::new(now, me, Sharing::Among, transfer, relay);
         let task = Task::new(session, self.ledger.source_token.clone());
         self.with_node(me, |node, around| node.begin(around, task))
@@ -361,9 +418,7 @@ impl World {
             Happening::NodeNotices { line } => {
                 if let Some(node) = self.lines.get(&line).map(|info| info.node) {
                     let token = self.ledger.source_token.clone();
-                    self.with_node(node, |node, around| {
-                        node.hear(around, Command::Lost { line }, &token)
-                    })?;
+                    self.with_node(node, |node, around| node.hear(around, Command::Lost { line }, &token))?;
                 }
             }
             Happening::PersonNotices { line } => {
@@ -549,7 +604,7 @@ impl World {
 
     fn try_again(&mut self, peer: Peer) -> Result<(), String> {
         self.tries += 1;
-        if self.tries > MOST_TRIES && self.may_be_lost() {
+        if self.tries > FEW_TRIES && self.may_be_lost() {
             self.person(peer).closed = Some(ErrorCode::TransferNotFound);
             return Ok(());
         }
@@ -586,7 +641,9 @@ impl World {
         if self.person(peer).line.is_some() || !self.person(peer).wants_link() {
             return;
         }
-        let Some(node) = self.some_node() else { return self.at(now + 100 * MILLI, Happening::Connect { peer }) };
+        let Some(node) = self.some_node() else {
+            return self.at(now + 100 * MILLI, Happening::Connect { peer });
+        };
         self.next_line += 1;
         let line = self.next_line;
         self.lines.insert(line, LineInfo { peer, node, is_up: true, last: [now; 2] });
@@ -610,10 +667,15 @@ impl World {
 
     pub fn send_ask(&mut self, number: u64) {
         let now = self.now;
-        if self.asked[number as usize].is_answered || self.people[index(self.asked[number as usize].peer)].has_left && matches!(self.asked[number as usize].ask, Request::Accept(_)) {
+        if self.asked[number as usize].is_answered
+            || self.people[index(self.asked[number as usize].peer)].has_left
+                && matches!(self.asked[number as usize].ask, Request::Accept(_))
+        {
             return;
         }
-        let Some(node) = self.some_node() else { return self.at(now + 100 * MILLI, Happening::Ask { number }) };
+        let Some(node) = self.some_node() else {
+            return self.at(now + 100 * MILLI, Happening::Ask { number });
+        };
         self.asked[number as usize].node = Some(node);
         let at = now + self.net.between(self.plan.lines.0, self.plan.lines.1);
         self.at(at, Happening::AskArrives { number, node });
@@ -635,8 +697,8 @@ impl World {
         match (outcome, &ask) {
             (Ok(Decided::Accepted(token)), Request::Accept(member)) => {
                 asked.is_answered = true;
-                self.ledger.on_token(member, &token)?;
                 let sure = self.records_were_there();
+                self.ledger.on_token(member, &token, sure)?;
                 self.person(peer).token = Some(token);
                 self.person(peer).is_sure = sure;
                 self.at(now, Happening::Connect { peer });
@@ -656,7 +718,7 @@ impl World {
                     return Ok(());
                 }
                 self.tries += 1;
-                if self.tries > MOST_TRIES && self.may_be_lost() {
+                if self.tries > FEW_TRIES && self.may_be_lost() {
                     self.asked[number as usize].is_answered = true;
                     self.person(peer).closed = Some(error);
                     return Ok(());
@@ -695,7 +757,11 @@ impl World {
             return Ok(());
         }
         let owed = self.store.situation().is_none_or(|(_, it)| it.transfer.is_owed(&Person::member(sink)));
-        if owed { Err(format!("done of {sink} was answered, and the record does not say so")) } else { Ok(()) }
+        if owed {
+            Err(format!("done of {sink} was answered, and the record does not say so"))
+        } else {
+            Ok(())
+        }
     }
 
     fn arrive(&mut self, node: NodeId, trip: Trip) {
