@@ -17,7 +17,9 @@
 
 mod edge;
 mod facts;
+mod heed;
 mod home;
+mod lanes;
 mod machine;
 mod seats;
 mod source;

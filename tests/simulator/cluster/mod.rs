@@ -24,6 +24,8 @@ use crate::plan::SECOND;
 
 /// Schedules that a run of the tests goes through.
 const SCHEDULES: u64 = 1500;
+/// The same, of those in which one node is killed and nothing else goes wrong.
+const KILLS: u64 = 100;
 /// Lines of a transcript that are shown, at its end.
 const SHOWN: usize = 4000;
 
@@ -85,15 +87,29 @@ fn a_cluster_keeps_every_promise_in_every_schedule() {
     run_all(Plan::draw, SCHEDULES, |_| Ok(()));
 }
 
+/// Two windows, and the chunk that was begun. Of several sinks, those that come back later than others are on
+/// lanes of their own, which is another matter: there is one.
+fn most_sent_again(world: &World) -> u64 {
+    2 * world.plan.options.window + world.plan.options.chunk_max
+}
+
 #[test]
-fn bytes_move_again_within_three_seconds_of_a_kill() {
-    run_all(Plan::one_kill, 200, |world| {
+fn bytes_move_again_within_three_seconds_of_a_kill_and_few_are_sent_again() {
+    run_all(Plan::one_kill, KILLS, |world| {
+        let seed = world.plan.seed;
         let Some(from) = world.watch_from else { return Ok(()) };
         let late = (world.moved_at.iter().skip(1)).flatten().find(|at| **at > from + 3 * SECOND);
-        match late {
-            Some(at) => Err(format!("seed {}: bytes moved after {} us", world.plan.seed, at - from)),
-            None => Ok(()),
+        if let Some(at) = late {
+            return Err(format!("seed {seed}: bytes moved after {} us", at - from));
         }
+        let mut calm = world.plan.clone();
+        calm.faults.clear();
+        let without = run_plan(&calm)?.said;
+        let again = world.said.saturating_sub(without);
+        if again > most_sent_again(world) {
+            return Err(format!("seed {seed}: {again} bytes were sent again, {without} would do"));
+        }
+        Ok(())
     });
 }
 
@@ -105,6 +121,7 @@ fn every_flaw_of_a_node_is_noticed() {
             plan.flaw = Some(flaw);
             run_plan(&plan).err()
         });
-        assert!(noticed.is_some(), "{flaw:?} was not noticed");
+        let noticed = noticed.unwrap_or_else(|| panic!("{flaw:?} was not noticed"));
+        println!("{flaw:?}: {noticed}");
     }
 }

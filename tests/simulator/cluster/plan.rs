@@ -162,8 +162,9 @@ impl Plan {
         plan.lines = (plan.lines.0.min(5 * MILLI), plan.lines.1.min(5 * MILLI));
         plan.options.lanes = 4;
         let rate = plan.options.window / 400;
+        plan.sinks.truncate(1);
         plan.producer.rate = 10 * rate;
-        plan.producer.size = 60 * plan.options.window;
+        plan.producer.size = 20 * plan.options.window;
         plan.producer.chunking = Chunking::Fixed(plan.options.window / 16);
         plan.size = Some(plan.producer.size);
         for habits in &mut plan.sinks {
@@ -175,7 +176,7 @@ impl Plan {
         }
         let slot = dice.up_to(0, plan.nodes as u64 - 1) as usize;
         let returns = dice.percent(50).then(|| dice.spread(500 * MILLI, 5 * SECOND));
-        plan.quiet_at = dice.up_to(2 * SECOND, 10 * SECOND);
+        plan.quiet_at = dice.up_to(SECOND, 6 * SECOND);
         plan.faults = vec![(plan.quiet_at, Fault::Kill { slot, returns })];
         plan.deadline = plan.quiet_at + 300 * SECOND;
         plan

@@ -179,6 +179,8 @@ pub struct World {
     pub watch_from: Option<u64>,
     pub moved_at: Vec<Option<u64>>,
     pub watched_held: Vec<u64>,
+    /// Bytes that the source said, all in all.
+    pub said: u64,
     /// Somebody was told that it is done while the records could not say so.
     unsure_done: bool,
     pub log: Option<String>,
@@ -211,6 +213,7 @@ impl World {
             watch_from: None,
             moved_at: vec![None; count],
             watched_held: vec![0; count],
+            said: 0,
             unsure_done: false,
             log: logs.then(String::new),
             plan,
@@ -837,6 +840,9 @@ impl World {
             let said = self.people[index].take_says();
             if let Some(line) = self.people[index].line {
                 for says in said {
+                    if let Says::Source(source::Say::Chunk { len, .. }) = &says {
+                        self.said += len;
+                    }
                     let at = self.travel(line, 0, 0);
                     self.at(at, Happening::ToNode { line, says });
                 }
