@@ -17,6 +17,7 @@ mod transfer_records;
 mod transfer_status;
 mod transfer_task;
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -95,6 +96,8 @@ struct Inner {
     next_peer: AtomicU64,
     next_entry: AtomicU64,
     active: watch::Sender<usize>,
+    /// Transfers that found no room on the way to another node.
+    waiting_for_room: Mutex<HashMap<TransferId, TransferHandle>>,
     /// When the records were back last.
     back_at: Mutex<Option<Instant>>,
     ended: CancellationToken,
@@ -129,6 +132,7 @@ impl Hub {
             next_peer: AtomicU64::new(1),
             next_entry: AtomicU64::new(1),
             active: watch::Sender::new(0),
+            waiting_for_room: Mutex::default(),
             back_at: Mutex::new(None),
             ended: CancellationToken::new(),
             tasks: TaskTracker::new(),

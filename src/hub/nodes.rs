@@ -1,7 +1,8 @@
 //! The hub's side of other nodes: what arrives in this node's inbox goes to the transfer that it concerns,
 //! and a transfer whose home is elsewhere is found by its record. It holds no rule.
 
-use std::sync::{Arc, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -134,9 +135,22 @@ impl Hub {
                 *self.0.back_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
                 self.tell_transfers(|| Command::Back);
             }
-            // Sinks that were busy try again by themselves.
-            Delivery::Room(_) | Delivery::Away => {}
+            Delivery::Room(_) => {
+                for (_, transfer) in std::mem::take(&mut *self.waiting_for_room()) {
+                    transfer.send(Command::Room);
+                }
+            }
+            Delivery::Away => {}
         }
+    }
+
+    /// A transfer found no room on the way to another node: it is told when there may be some.
+    pub(super) fn wait_for_room(&self, id: &TransferId, handle: &TransferHandle) {
+        self.waiting_for_room().entry(id.clone()).or_insert_with(|| handle.clone());
+    }
+
+    fn waiting_for_room(&self) -> MutexGuard<'_, HashMap<TransferId, TransferHandle>> {
+        self.0.waiting_for_room.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn tell_transfers(&self, command: impl Fn() -> Command) {

@@ -192,6 +192,8 @@ pub enum Command {
     Back,
     /// What came of something that was asked of the records.
     Stored(Stored),
+    /// There is room again on the way to another node.
+    Room,
 }
 
 impl Command {
@@ -220,7 +222,8 @@ impl Command {
             | Self::Hello(_)
             | Self::NodeLost(_)
             | Self::Back
-            | Self::Stored(_) => {}
+            | Self::Stored(_)
+            | Self::Room => {}
         }
     }
 }

@@ -283,6 +283,8 @@ impl Task {
                 let _ = self.give(Input::Back);
             }
             Command::Stored(stored) => self.take_stored(stored),
+            // Sinks that found none try again after every command.
+            Command::Room => {}
         }
     }
 
@@ -354,6 +356,7 @@ impl Task {
         digest: Option<Digest>,
     ) {
         if self.post(node, Body::Chunk { lane, offset, digest, bytes }).is_err() {
+            self.hub.wait_for_room(&self.id, &self.handle);
             self.on_busy(sink, offset);
         }
     }

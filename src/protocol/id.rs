@@ -76,6 +76,18 @@ fn is_id(text: &str) -> bool {
 #[serde(transparent)]
 pub struct Secret(CompactString);
 
+impl MemberId {
+    /// The id of whoever holds this key in this room. Every node gives the same, even one that knows nothing
+    /// of the room yet, and nobody can tell the key from it.
+    pub fn of(room: &RoomId, key: &Secret) -> Self {
+        let mut hash = blake3::Hasher::new();
+        hash.update(room.as_str().as_bytes()).update(b" ").update(key.0.as_bytes());
+        let mut bits = [0; 8];
+        hash.finalize_xof().fill(&mut bits);
+        Self::from_random(u64::from_be_bytes(bits))
+    }
+}
+
 impl Secret {
     /// The secret of these 128 random bits. They must come from a cryptographic generator.
     pub fn from_random(bits: u128) -> Self {
@@ -127,6 +139,15 @@ impl<'de> Deserialize<'de> for Secret {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whoever_has_a_key_has_one_id_in_a_room_and_another_elsewhere() {
+        let (room, other) = (RoomId::new("room").unwrap(), RoomId::new("other").unwrap());
+        let id = MemberId::of(&room, &Secret::from_random(7));
+        assert_eq!(id, MemberId::of(&room, &Secret::from_random(7)));
+        assert_ne!(id, MemberId::of(&room, &Secret::from_random(8)));
+        assert_ne!(id, MemberId::of(&other, &Secret::from_random(7)));
+    }
 
     #[test]
     fn a_secret_never_shows_itself() {

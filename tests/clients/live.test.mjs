@@ -75,11 +75,13 @@ test('who comes too late for a live stream is told so', async () => {
 test('a live stream waits for its slowest receiver, since it cannot go back', async () => {
   const { sender, receivers } = await people(2);
   const bytes = randomFile(LONG);
-  const { transfer, source } = await sender.send(bytes, { live: true, ready: LONG });
+  const { transfer, source } = await sender.send(bytes, { live: true });
   const [slow, fast] = await Promise.all([
     receivers[0].receive(transfer, { stopAt: 1000 }),
     receivers[1].receive(transfer),
   ]);
+  // Not before both are there: the one that came too late could not begin.
+  source.feed(transfer, LONG);
   await slow.reaches(1000);
   await fast.reaches(MIB);
   slow.go();

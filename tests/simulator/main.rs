@@ -6,6 +6,12 @@
 
 // A test has no public side: `pub` here says what the other files of the simulator may use.
 #![allow(unreachable_pub)]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::result_large_err,
+    reason = "a test says by panicking what is wrong"
+)]
 
 mod cluster;
 mod content;

@@ -13,9 +13,9 @@ use super::topology::Topology;
 use crate::broker::Away;
 
 /// A whole call.
-const CALL: Duration = Duration::from_millis(3000);
+const CALL: Duration = Duration::from_millis(2000);
 /// An answer, and the making of a connection.
-const ANSWER: Duration = Duration::from_millis(2000);
+const ANSWER: Duration = Duration::from_millis(1500);
 /// For a Redis that is away.
 const MOMENT: Duration = Duration::from_millis(300);
 /// Connections, at most. More calls wait for one.

@@ -163,7 +163,10 @@ impl Task {
         if self.shown().room().is_empty() && !is_said() {
             self.submit_always(Input::Rules(self.hub.options().room));
         }
-        let fresh = Fresh { member: MemberId::from_random(random()), key: Secret::from_random(random()) };
+        // A node that cannot know yet who holds a key, gives the id that the others know already.
+        let key = join.key.as_ref().and_then(|key| Secret::new(key.expose()));
+        let key = key.unwrap_or_else(|| Secret::from_random(random()));
+        let fresh = Fresh { member: MemberId::of(&self.id, &key), key };
         let input = Input::Join { peer, knock: join.into(), fresh };
         self.submit(input, Owed::Join { peer, port, answer });
     }

@@ -20,7 +20,7 @@ export async function enter(urls, room, { transports = ['websocket'], ...words }
   const options = { transports, reconnectionDelay: 100, reconnectionDelayMax: 500 };
   const link = await connect(urls[0], { Manager, options });
   const joined = await askAgain(link.rooms, 'room:join', { room, ...words });
-  return new Traveller(link, room, ok(joined), urls);
+  return new Traveller(link, room, ok(joined), urls, words);
 }
 
 class Traveller extends Person {
@@ -30,11 +30,13 @@ class Traveller extends Person {
   faults = [];
   /** When it last was in the room again, by the clock of `Date.now`. */
   backAt = 0;
+  #words;
   #urls;
   #turn = 0;
 
-  constructor(link, room, joined, urls) {
+  constructor(link, room, joined, urls, words) {
     super(link, room, joined);
+    this.#words = words;
     this.joins = [joined];
     this.#urls = urls;
     link.manager.on('reconnect_attempt', () => {
@@ -103,7 +105,7 @@ class Traveller extends Person {
   async #rejoin() {
     const { drops } = this.rooms;
     const isStill = () => drops === this.rooms.drops;
-    const words = { room: this.room, key: this.key };
+    const words = { ...this.#words, room: this.room, key: this.key };
     const answer = await askAgain(this.rooms, 'room:join', words, { ms: PATIENCE_AFTER_FAULTS, isStill });
     if (answer?.code === 200) {
       this.backAt = Date.now();

@@ -247,7 +247,7 @@ impl World {
             stall_timeout: Duration::from_secs(10),
         };
         let (id, sender) = (TransferId::from_random(1), MemberId::from_random(u64::MAX));
-        let Some(node) = &self.nodes[0] else { return Ok(()) };
+        let node = self.nodes[0].as_ref().expect("the first node lives");
         let (me, now) = (node.id, moment(node.skew, 0));
         let kind = if self.plan.is_once { transfer::Source::Once } else { transfer::Source::Seekable };
         let invited = (0..self.plan.sinks.len()).map(Person::member).collect();
@@ -419,8 +419,8 @@ impl World {
     fn happen(&mut self, happening: Happening) -> Result<(), String> {
         self.log_happening(&happening);
         match happening {
-            Happening::ToNode { line, says } => self.arrive_at_node(line, says)?,
-            Happening::ToPerson { line, word } => self.arrive_at_person(line, &word)?,
+            Happening::ToNode { line, says } => self.reach_node(line, says)?,
+            Happening::ToPerson { line, word } => self.reach_person(line, &word)?,
             Happening::NodeNotices { line } => {
                 if let Some(node) = self.lines.get(&line).map(|info| info.node) {
                     let token = self.ledger.source_token.clone();
@@ -520,7 +520,7 @@ impl World {
         &mut self.people[index(peer)]
     }
 
-    fn arrive_at_node(&mut self, line: Line, says: Says) -> Result<(), String> {
+    fn reach_node(&mut self, line: Line, says: Says) -> Result<(), String> {
         let Some(info) = self.lines.get(&line).filter(|info| info.is_up) else { return Ok(()) };
         let (peer, node) = (info.peer, info.node);
         let person = &self.people[index(peer)];
@@ -557,7 +557,7 @@ impl World {
         Ok(())
     }
 
-    fn arrive_at_person(&mut self, line: Line, word: &Word) -> Result<(), String> {
+    fn reach_person(&mut self, line: Line, word: &Word) -> Result<(), String> {
         if let Word::Chunk { bytes, .. } = word {
             self.net.unqueue(line, bytes.len() as u64);
         }
