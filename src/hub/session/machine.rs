@@ -179,13 +179,7 @@ impl Session {
             Input::SourceLost => self.lose_source(now)?,
             Input::SourceEnd { size, digest } => {
                 self.must_be_home()?;
-                if size.is_some_and(|size| !self.relay.may_end_at(size)) {
-                    return Err(ErrorCode::BadRequest.into());
-                }
-                self.tell(now, transfer::Input::SourceEnd { size, digest })?;
-                if let Some(size) = size {
-                    self.relay.handle(now, relay::Input::Size(size))?;
-                }
+                self.learn_source_end(now, size, digest)?;
             }
             Input::SourceFailed => {
                 self.must_be_home()?;
@@ -286,6 +280,7 @@ impl Session {
             Request::Pause(party) => transfer::Input::Pause(party),
             Request::Resume(party) => transfer::Input::Resume(party),
             Request::Cancel(party) => transfer::Input::Cancel(party),
+            Request::End { size, digest } => return self.learn_source_end(now, size, digest),
             Request::Ended { member, error, .. } => transfer::Input::SinkEnded { member, error },
             Request::Done { member, digest } => {
                 let decided = self.tell(now, transfer::Input::SinkDone { member: member.clone(), digest })?;

@@ -2,8 +2,8 @@
 //! go where the source has come back elsewhere.
 
 use super::machine::{Role, Session, SourceLink};
-use super::{Output, Reply};
-use crate::protocol::{ErrorCode, Moment, Refusal};
+use super::{Decided, Output, Reply};
+use crate::protocol::{Digest, ErrorCode, Moment, Refusal};
 use crate::relay;
 use crate::transfer::{self, Given};
 
@@ -41,6 +41,22 @@ impl Session {
         self.tell(now, transfer::Input::SourceLost { given })?;
         self.note_source();
         Ok(())
+    }
+
+    pub(super) fn learn_source_end(
+        &mut self,
+        now: Moment,
+        size: Option<u64>,
+        digest: Option<Digest>,
+    ) -> Result<Decided, Refusal> {
+        if size.is_some_and(|size| !self.relay.may_end_at(size)) {
+            return Err(ErrorCode::BadRequest.into());
+        }
+        let decided = self.tell(now, transfer::Input::SourceEnd { size, digest })?;
+        if let Some(size) = size {
+            self.relay.handle(now, relay::Input::Size(size))?;
+        }
+        Ok(decided)
     }
 
     /// How much of its bytes the source has given.

@@ -166,6 +166,10 @@ impl Session {
 /// What was decided in `mine` and is not known in `theirs`: what a home that was cut off says again.
 fn decided_beyond(mine: &Transfer, theirs: &Transfer) -> Vec<Request> {
     let mut requests = Vec::new();
+    let (size, digest) = (mine.size(), mine.digest());
+    if (theirs.size().is_none() && size.is_some()) || (theirs.digest().is_none() && digest.is_some()) {
+        requests.push(Request::End { size, digest });
+    }
     let state_there = |member: &MemberId| {
         theirs.receivers().find(|(who, _)| *who == member).map_or(ReceiverState::Invited, |(_, state)| state)
     };

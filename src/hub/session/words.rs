@@ -86,6 +86,8 @@ pub(super) enum Request {
     Cancel(Party),
     /// A member has all of it.
     Done { member: MemberId, digest: Option<Digest> },
+    /// The source said its end while this was the home.
+    End { size: Option<u64>, digest: Option<Digest> },
     /// The edge's relay cannot go on for a member, whose link there is this. No wish of anyone, but the home must
     /// know.
     Ended { member: MemberId, link: Link, error: ErrorCode },
