@@ -116,7 +116,7 @@ for (const file of BALANCERS) {
         const { code, ms } = await node.terminate(DRAIN + 10_000);
         t.diagnostic(`node ${node.name} ended with ${code} after ${ms} ms`);
         assert.equal(code, 0);
-        assert.ok(ms < DRAIN + 1000, `it took ${ms} ms`);
+        assert.ok(ms < DRAIN / 2, `it took ${ms} ms, although all could move at once`);
         await node.start();
         for (const { sink, bytes } of runs) await sink.reaches(Math.floor(((step + 1) * bytes.length) / 4));
       }

@@ -12,8 +12,9 @@ import { closeAll } from './harness/clients.mjs';
 import { startCluster } from './harness/cluster.mjs';
 import { arrives, enter, watch } from './harness/cluster-people.mjs';
 import { curl, download } from './harness/curl.mjs';
-import { refused } from './harness/envelope.mjs';
+import { ok, refused } from './harness/envelope.mjs';
 import { newRoom } from './harness/people.mjs';
+import { Source } from './harness/source.mjs';
 import { until } from './harness/wait.mjs';
 
 const SIZE = 96 * MIB + 7;
@@ -148,6 +149,23 @@ test('what was offered before the node died is still there, and can be had when 
   await sender.back();
   await arrives(await late.receive(transfer), bytes);
   await arrives(await receiver.receive(transfer), bytes);
+});
+
+// Needs: an offer is answered once its records are where others find them.
+test('an offer of 200 files is answered, and its node dies at once: all of them can be had elsewhere', async (t) => {
+  const { cluster, room, sender } = await started(t);
+  const contents = Array.from({ length: 200 }, (_, index) => randomFile(index * 11));
+  const files = contents.map((bytes, index) => ({ name: `${index}`, size: bytes.length }));
+  const taken = await sender.offer(files);
+  await cluster.nodes[A].kill();
+  await sender.back();
+  const source = new Source(sender.transfers);
+  await Promise.all(taken.transfers.map((outgoing, index) => source.serve(outgoing, contents[index])));
+  const late = await enter(cluster.urls(C), room);
+  const { transfers } = ok(await late.rooms.ask('transfer:accept', { drop: taken.drop }));
+  assert.equal(transfers.length, contents.length);
+  const sinks = await Promise.all(transfers.map((each) => late.open(each)));
+  await Promise.all(sinks.map((sink, index) => arrives(sink, contents[index])));
 });
 
 test('a completed file can still be had after its sender\'s node died', async (t) => {
