@@ -287,12 +287,13 @@ impl Session {
     }
 
     pub(super) fn on_undelivered(&mut self, now: Moment, node: NodeId) {
-        if let Role::Edge(edge) = &mut self.role
-            && edge.home == node
-            && edge.reach == Reach::Up
-        {
-            edge.reach = Reach::Down;
-            self.steer_relay(now, relay::Input::SourceDown);
+        match &mut self.role {
+            Role::Home(_) => self.let_go_of_lanes(now, node),
+            Role::Edge(edge) if edge.home == node && edge.reach == Reach::Up => {
+                edge.reach = Reach::Down;
+                self.steer_relay(now, relay::Input::SourceDown);
+            }
+            Role::Edge(_) => {}
         }
     }
 

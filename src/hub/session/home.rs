@@ -1,7 +1,7 @@
 //! What a home does for its edges: it serves each of their lanes as a sink, takes in what they know, tells
 //! them how it stands, and answers what was decided once the record says so.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::machine::{Role, Session, Sharing, SourceLink};
@@ -20,6 +20,9 @@ const CHECK: Duration = Duration::from_secs(5);
 const SAVE_AGAIN: Duration = Duration::from_secs(2);
 /// An edge that says nothing for this long needs nothing; its goodbye was lost.
 const SILENCE: Duration = Duration::from_secs(15);
+
+/// Answers that are remembered of each edge.
+const ANSWERED: usize = 64;
 
 /// The home's side of the role.
 #[derive(Debug)]
@@ -54,6 +57,8 @@ enum News {
 pub(super) struct EdgeOf {
     pub(super) facts: Facts,
     heard: Moment,
+    /// What it was answered last: a request that comes again, and late, must not undo what came after it.
+    answered: VecDeque<(Ask, Result<Decided, Refusal>)>,
 }
 
 /// A lane of an edge, and the sink that it is here.
@@ -267,6 +272,12 @@ impl Session {
     }
 
     fn answer(&mut self, to: Option<NodeId>, ask: Ask, outcome: Result<Decided, Refusal>) {
+        if let (Some(node), Role::Home(home)) = (to, &mut self.role)
+            && let Some(edge) = home.edges.get_mut(&node)
+        {
+            edge.answered.truncate(ANSWERED - 1);
+            edge.answered.push_front((ask, outcome.clone()));
+        }
         match to {
             Some(node) => self.say_to(node, &Word::Reply { ask, outcome }),
             None => self.outputs.push_back(Output::Answered { ask, outcome }),
@@ -307,7 +318,11 @@ impl Session {
 
     fn hear_request(&mut self, now: Moment, from: NodeId, ask: Ask, request: Request) {
         if let Role::Home(home) = &mut self.role {
-            home.edges.entry(from).or_default();
+            let edge = home.edges.entry(from).or_default();
+            if let Some((_, outcome)) = edge.answered.iter().find(|(known, _)| *known == ask) {
+                let outcome = outcome.clone();
+                return self.say_to(from, &Word::Reply { ask, outcome });
+            }
             if home.waiting.iter().any(|waiting| waiting.to == Some(from) && waiting.ask == ask) {
                 return;
             }

@@ -69,6 +69,14 @@ impl Session {
         }
     }
 
+    /// An edge that cannot be reached must not hold others back. It asks again when it can; one whose source
+    /// cannot go back keeps its place.
+    pub(super) fn let_go_of_lanes(&mut self, now: Moment, node: NodeId) {
+        if !self.relay.is_one_lane() {
+            self.drop_lanes(now, |lane| lane.node == node);
+        }
+    }
+
     pub(super) fn drop_lanes(&mut self, now: Moment, which: impl Fn(&EdgeLane) -> bool) {
         let Role::Home(home) = &mut self.role else { return };
         let dropped: Vec<_> = home.lanes.extract_if(.., |lane| which(lane)).collect();

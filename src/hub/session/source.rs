@@ -1,7 +1,7 @@
 //! The source's link at this node: taken in where this is the home, made to wait while it is to become it, let
 //! go where the source has come back elsewhere.
 
-use super::machine::{Session, SourceLink};
+use super::machine::{Role, Session, SourceLink};
 use super::{Output, Reply};
 use crate::protocol::{ErrorCode, Moment, Refusal};
 use crate::relay;
@@ -27,6 +27,7 @@ impl Session {
         self.source = SourceLink::Open;
         // Where it was missed, it may have been at another home meanwhile.
         self.check_home(now);
+        self.note_source();
         Ok(Reply::Done)
     }
 
@@ -38,6 +39,7 @@ impl Session {
         let given = self.given();
         self.relay.handle(now, relay::Input::SourceDown)?;
         self.tell(now, transfer::Input::SourceLost { given })?;
+        self.note_source();
         Ok(())
     }
 
@@ -55,6 +57,13 @@ impl Session {
     pub(super) fn settle_source(&mut self) {
         if self.source == SourceLink::Open && !self.transfer.has_source() {
             self.want_home();
+        }
+    }
+
+    /// Whether there is a source the others must know, whatever people see: it may be at one of them.
+    fn note_source(&mut self) {
+        if let Role::Home(home) = &mut self.role {
+            home.note_news();
         }
     }
 

@@ -247,6 +247,10 @@ impl Node {
         command: Command,
         token: &Secret,
     ) -> Result<(), String> {
+        if let Command::Lost { line } = &command {
+            // A gate whose link went before it opened stays shut.
+            self.waits.retain(|(.., waits)| line_of(waits) != Some(*line));
+        }
         let opens = matches!(command, Command::OpenSource { .. } | Command::OpenSink { .. });
         let is_known = match &self.part {
             Part::Running(task) => task.tokens.contains(token.expose()),
@@ -381,6 +385,14 @@ impl Node {
             self.take(around, command)?;
         }
         Ok(())
+    }
+}
+
+/// The link of whoever opens.
+fn line_of(command: &Command) -> Option<Line> {
+    match command {
+        Command::OpenSource { line } | Command::OpenSink { line, .. } => Some(*line),
+        _ => None,
     }
 }
 

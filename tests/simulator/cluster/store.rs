@@ -71,11 +71,14 @@ pub struct Store {
 }
 
 pub fn write(situation: &Situation) -> Vec<u8> {
-    serde_json::to_vec(situation).expect("a situation is JSON")
+    serde_json::to_vec(situation).unwrap_or_default()
 }
 
 fn read(value: &[u8]) -> Box<Situation> {
-    Box::new(serde_json::from_slice(value).expect("what was written can be read"))
+    match serde_json::from_slice(value) {
+        Ok(situation) => Box::new(situation),
+        Err(error) => panic!("what was written cannot be read: {error}"),
+    }
 }
 
 impl Store {
