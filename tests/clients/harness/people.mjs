@@ -7,6 +7,9 @@ import { connect } from './clients.mjs';
 import { ok } from './envelope.mjs';
 import { Sink } from './sink.mjs';
 import { Source } from './source.mjs';
+import { until } from './wait.mjs';
+
+const isOneOfMany = Number(process.env.ROOMDROP_NODES ?? 1) > 1;
 
 /** A room that no other test is in. */
 export const newRoom = () => `room-${randomUUID()}`;
@@ -51,7 +54,12 @@ export class Person {
 
   /** Accepts a transfer; what the server says of it. */
   async accept(transfer) {
-    return ok(await this.rooms.ask('transfer:accept', { transfer }));
+    const ask = () => this.rooms.ask('transfer:accept', { transfer });
+    // With many nodes the test may know of an offer before this person's node does.
+    const isKnown = ({ data }) => !isOneOfMany || data.error !== 'transfer_not_found';
+    let answer = await ask();
+    await until('the offer is known here', async () => isKnown(answer) || !(answer = await ask()), () => '', 5000);
+    return ok(answer);
   }
 
   /** Accepts a transfer and opens it. */
