@@ -39,6 +39,8 @@ export async function startNode(settings = {}, { listen = '127.0.0.1:0' } = {}) 
 
 const STARTED = new Set();
 process.once('exit', () => STARTED.forEach((child) => child.kill('SIGKILL')));
+// Otherwise a test that is told to end leaves behind what it has started.
+for (const signal of ['SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1));
 
 class Server {
   #child;
