@@ -92,11 +92,13 @@ impl Relay {
     /// Where the lane ends that this one is to catch up with; nowhere, if it is not waited for.
     pub(super) fn quarry(&self, index: usize) -> u64 {
         let lane = &self.lanes[index];
-        let ahead = self
-            .lanes
-            .iter()
-            .filter(|_| lane.is_waited_for())
-            .filter(|ahead| ahead.asked != Asked::Nothing && ahead.window.end() > lane.window.end());
+        let is_ahead = |ahead: &&Lane| {
+            ahead.key != lane.key
+                && ahead.asked != Asked::Nothing
+                && (ahead.window.end() > lane.window.end()
+                    || ahead.window.end() == lane.window.end() && !ahead.is_waited_for())
+        };
+        let ahead = self.lanes.iter().filter(|_| lane.is_waited_for()).filter(is_ahead);
         ahead.map(|ahead| ahead.window.end()).min().unwrap_or(u64::MAX)
     }
 
@@ -210,7 +212,9 @@ impl Relay {
                 ahead.key != behind.key
                     && ahead.window.covers(riders.slowest)
                     && behind.window.end() <= ahead.window.end()
-                    && ahead.window.end() - riders.slowest <= ahead.reach(share) / 2
+                    && (ahead.window.end() - riders.slowest <= ahead.reach(share) / 2
+                        // Or both stand where they met.
+                        || behind.is_waited_for() && behind.window.end() == ahead.window.end())
                     // Or they would be held back by the very one they were split from.
                     && Riders::of(ahead, &self.sinks).is_some_and(|its| its.slowest >= riders.slowest)
             })?;
