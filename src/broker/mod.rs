@@ -48,7 +48,8 @@ pub enum Key {
 /// Something that all nodes can read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// Who writes it next must know this one, and write at least it.
+    /// Who writes it next must know this one, and write at least it. Whoever needs a finer order than that of
+    /// homes packs it in.
     pub epoch: u64,
     /// What it says.
     pub value: Bytes,
@@ -191,8 +192,8 @@ pub trait Broker: Send + Sync + 'static {
     async fn remove(&self, key: &Key, over: u64) -> Result<(), Away>;
 
     /// Follows a room's log from its beginning: what it says now, and whatever is appended after. A log that
-    /// nobody began is begun. Dropping the receiver ends it. A follower that does not listen holds up the
-    /// reading of this node's other logs.
+    /// nobody began is begun. Dropping the receiver ends it. A follower that does not listen holds up nobody:
+    /// what it had no room for it reads again.
     ///
     /// # Errors
     /// [`Away`].
@@ -213,7 +214,8 @@ pub trait Broker: Send + Sync + 'static {
         lifetime: Duration,
     ) -> Result<(), NotAppended>;
 
-    /// Puts `state` in the place of all entries before `at`. Cheap to repeat; an older one is ignored.
+    /// Puts `state` in the place of the entries before `at`; some of the last may stay, for followers that are
+    /// behind. Cheap to repeat; an older one is ignored.
     ///
     /// # Errors
     /// See [`NotAppended`].

@@ -6,6 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Events that may wait; one more is refused.
 const MOST: usize = 1024;
+/// Look-ups at once: more than the files of one offer, all of which a sender may open again at another node.
+const MOST_LOOKUPS: usize = 16_384;
 
 type Event = Box<dyn FnOnce() + Send>;
 
@@ -24,9 +26,12 @@ impl Openings {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A look-up begins; [`Self::end`] must follow.
-    pub(super) fn begin(&self) {
-        self.lock().under_way += 1;
+    /// A look-up begins, and [`Self::end`] must follow; or false: too many are under way.
+    pub(super) fn begin(&self) -> bool {
+        let mut inner = self.lock();
+        let has_room = inner.under_way < MOST_LOOKUPS;
+        inner.under_way += usize::from(has_room);
+        has_room
     }
 
     /// A look-up has ended. With the last, what waited is handled, in order.
@@ -66,13 +71,21 @@ mod tests {
             move || to.send(n).unwrap()
         };
         assert!(openings.wait(say(0)).is_err(), "nothing is looked up");
-        openings.begin();
-        openings.begin();
+        assert!(openings.begin() && openings.begin());
         assert!(openings.wait(say(1)).is_ok());
         assert!(openings.wait(say(2)).is_ok());
         openings.end();
         assert!(handled.try_recv().is_err());
         openings.end();
         assert_eq!(handled.try_iter().collect::<Vec<_>>(), [1, 2]);
+    }
+
+    #[test]
+    fn one_look_up_too_many_is_refused() {
+        let openings = Openings::default();
+        assert!((0..MOST_LOOKUPS).all(|_| openings.begin()));
+        assert!(!openings.begin());
+        openings.end();
+        assert!(openings.begin());
     }
 }

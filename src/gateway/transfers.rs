@@ -95,7 +95,9 @@ impl Transfers {
         if let Some(found) = hub.transfer_of_token(&token) {
             return go_on(self, found, answer);
         }
-        self.peer.openings.begin();
+        if !self.peer.openings.begin() {
+            return answer.refuse(ErrorCode::Overloaded);
+        }
         let this = self.clone();
         hub.spawn(async move {
             match this.gateway.hub.find_transfer(&token, PATIENCE).await {

@@ -64,6 +64,9 @@ impl Hub {
         if self.0.sharing == Sharing::Alone {
             return Ok(None);
         }
+        if !self.broker().is_there() {
+            return Err(Away);
+        }
         let record = self.broker().read(&Key::Token(token.fingerprint())).await?;
         Ok(record.and_then(|record| TransferId::new(std::str::from_utf8(&record.value).ok()?)))
     }

@@ -27,6 +27,8 @@ use crate::room::PeerId;
 
 /// Commands taken at once before the clock is looked at again.
 const BATCH: usize = 64;
+/// Commands that may wait for the record to be looked at; one more is refused with `overloaded`.
+const MOST_PARKED: usize = 1024;
 /// How soon a sink that had no room is tried again.
 const RETRY: Duration = Duration::from_millis(5);
 
@@ -200,6 +202,9 @@ impl Task {
 
     fn take(&mut self, command: Command) {
         if self.knows_too_little(&command) {
+            if self.parked.len() >= MOST_PARKED {
+                return command.refuse(ErrorCode::Overloaded);
+            }
             if self.parked.is_empty() {
                 self.look();
             }

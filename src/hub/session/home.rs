@@ -115,6 +115,11 @@ impl Home {
         }
     }
 
+    /// Decisions that wait for their record.
+    pub(super) fn undecided(&self) -> usize {
+        self.waiting.len()
+    }
+
     pub(super) fn note_news(&mut self) {
         self.news = News::Some;
     }

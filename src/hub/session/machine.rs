@@ -15,6 +15,9 @@ use crate::protocol::{ErrorCode, MemberId, Moment, ReceiverState, Refusal, Trans
 use crate::relay::{self, Meter, Relay};
 use crate::transfer::{self, Transfer};
 
+/// Requests of people that may wait for their answer at one node; one more is refused with `overloaded`.
+const MOST_UNDECIDED: usize = 1024;
+
 /// Whether there are other nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sharing {
@@ -255,6 +258,14 @@ impl Session {
 
     /// Decides, at the home; asks it, at an edge. What was decided is answered once the record says so.
     pub(super) fn decide(&mut self, now: Moment, request: Request) -> Result<Reply, Refusal> {
+        if self.undecided() >= MOST_UNDECIDED {
+            return Err(ErrorCode::Overloaded.into());
+        }
+        self.decide_always(now, request)
+    }
+
+    /// As [`Self::decide`], for what nobody says again: it is never refused for want of room.
+    pub(super) fn decide_always(&mut self, now: Moment, request: Request) -> Result<Reply, Refusal> {
         if !self.is_home() {
             return Ok(Reply::Asked(self.ask_home(now, request)));
         }
@@ -265,6 +276,14 @@ impl Session {
         let ask = self.new_ask();
         self.answer_when_saved(None, ask, request, decided);
         Ok(Reply::Asked(ask))
+    }
+
+    /// Requests without an answer.
+    fn undecided(&self) -> usize {
+        match &self.role {
+            Role::Home(home) => home.undecided(),
+            Role::Edge(edge) => edge.pending.len(),
+        }
     }
 
     pub(super) fn new_ask(&mut self) -> Ask {

@@ -142,7 +142,7 @@ impl Session {
         self.relay.handle(now, relay::Input::SinkGone(sink))?;
         let held = self.held.get(&member).copied().unwrap_or(0);
         if self.transfer.size() == Some(held) && self.transfer.is_owed(&member) {
-            self.decide(now, Request::Done { member, digest: None })?;
+            self.decide_always(now, Request::Done { member, digest: None })?;
             return Ok(());
         }
         self.tell_if_last_sink(now, member)
