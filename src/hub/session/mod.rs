@@ -15,6 +15,7 @@
 //! that was only cut off learns from the record that it is an edge now, says again what was decided here
 //! meanwhile, and takes the home back if it has the source and the other does not.
 
+mod decide;
 mod edge;
 mod facts;
 mod heed;
