@@ -1,6 +1,8 @@
 //! The server put together: from a configuration to something that serves and ends well. Every part is
 //! made here and handed its options; no rule and no default lives here.
 
+mod hooks;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +20,7 @@ use crate::config::{self, Config, PeerUrl};
 use crate::gateway::compat::{self, LinkLayer, Links};
 use crate::gateway::routing::{self, Routing, RoutingLayer};
 use crate::gateway::{self, Gateway};
+use crate::hooks::Hooks;
 use crate::hub::{self, Hub};
 use crate::net::{self, Listener};
 use crate::protocol::node::{Node, NodeId};
@@ -44,6 +47,7 @@ pub struct Server {
     address: SocketAddr,
     broker: Arc<dyn Broker>,
     hub: Hub,
+    hooks: Hooks,
     io: SocketIo<gateway::Carrier>,
     links: Links,
     routing: Routing,
@@ -67,6 +71,16 @@ pub enum NotStarted {
     /// The Redis cannot be meant.
     #[error("redis: {0}")]
     Redis(#[from] StartError),
+    /// A hook cannot be meant.
+    #[error(transparent)]
+    Hooks(#[from] crate::hooks::StartError),
+}
+
+/// What has to be opened before there can be a server, and may fail.
+struct Means {
+    broker: Arc<dyn Broker>,
+    folder: Option<http::Folder>,
+    hooks: Hooks,
 }
 
 impl Server {
@@ -77,22 +91,18 @@ impl Server {
     pub async fn start(config: &Config) -> Result<Self, NotStarted> {
         let folder = config.files.dir.as_deref().map(http::Folder::open).transpose();
         let folder = folder.map_err(NotStarted::Folder)?;
+        let hooks = hooks::start(&config.hooks)?;
         let listener = Listener::bind(config.server.listen, net::Options::default()).await?;
         let address = axum::serve::Listener::local_addr(&listener)?;
         let broker = broker(&config.redis, node(&config.server, address))?;
-        Ok(Self::serve(config, listener, address, broker, folder))
+        Ok(Self::serve(config, listener, address, Means { broker, folder, hooks }))
     }
 
     /// Puts the parts together.
-    fn serve(
-        config: &Config,
-        listener: Listener,
-        address: SocketAddr,
-        broker: Arc<dyn Broker>,
-        folder: Option<http::Folder>,
-    ) -> Self {
+    fn serve(config: &Config, listener: Listener, address: SocketAddr, means: Means) -> Self {
+        let Means { broker, folder, hooks } = means;
         let (leaving, stop) = (CancellationToken::new(), CancellationToken::new());
-        let options = hub_options(config);
+        let options = hub_options(config, hooks.clone());
         let hub = match &config.redis.url {
             None => Hub::new(options),
             Some(_) => Hub::with_broker(options, broker.clone()),
@@ -115,7 +125,7 @@ impl Server {
         let serving = axum::serve(listener, service).with_graceful_shutdown(stopped);
         let serving = tokio::spawn(serving.into_future());
         let drain_timeout = config.server.drain_timeout;
-        Self { address, broker, hub, io, links, routing, leaving, stop, serving, drain_timeout }
+        Self { address, broker, hub, hooks, io, links, routing, leaving, stop, serving, drain_timeout }
     }
 
     /// Where it listens.
@@ -130,7 +140,7 @@ impl Server {
         self.leaving.cancel();
         tokio::select! {
             biased;
-            () = self.drain() => {}
+            () = async { self.drain().await; self.hooks.at_rest().await } => {}
             () = sleep_until(until) => {
                 tracing::warn!(drain_timeout_s = self.drain_timeout.as_secs(), "transfers were cut off: the drain time-out is over");
             }
@@ -138,6 +148,7 @@ impl Server {
         }
         self.stop.cancel();
         self.hub.close().await;
+        self.hooks.close().await;
         self.broker.close().await;
         // Closing waits for clients that may never answer.
         let end = Instant::now() + PATIENCE;
@@ -196,7 +207,7 @@ fn gateway_options(config: &Config) -> gateway::Options {
     gateway::Options { ping_interval, ping_timeout, max_payload }
 }
 
-fn hub_options(config: &Config) -> hub::Options {
+fn hub_options(config: &Config, hooks: Hooks) -> hub::Options {
     let Config { rooms, transfers, limits, .. } = config;
     hub::Options {
         room: room::Options {
@@ -226,6 +237,7 @@ fn hub_options(config: &Config) -> hub::Options {
         rooms: limits.rooms,
         transfers: limits.transfers,
         downloads_per_token: limits.downloads_per_token,
+        hooks,
     }
 }
 

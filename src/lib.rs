@@ -11,6 +11,7 @@
 //! | [`gateway`] | Socket.IO: one file per namespace; event → command, in arrival order | state that must outlive a link, rules |
 //! | [`http`] | downloads, the served folder, the page, health; one mapping from error code to response | rules |
 //! | [`hub`] | handles and tasks: one task per transfer, one per room; turns decisions into calls on ports | protocol `if`s |
+//! | [`hooks`] | the operator's programs that are told what happens, and asked before an offer | who may do what |
 //! | [`broker`] | the port between nodes: frames, records, one log per room; `memory` for a node alone, `redis` for many | promises that pub/sub cannot keep |
 //! | [`net`] | the listener: connections that read big, can be cut, and notice a dead peer | HTTP, Socket.IO |
 //! | [`relay`] | lanes, windows, splitting and merging, the memory budget: a pure machine | async, clocks, sockets |
@@ -23,6 +24,7 @@
 pub mod broker;
 pub mod config;
 pub mod gateway;
+pub mod hooks;
 pub mod http;
 pub mod hub;
 pub mod log;

@@ -14,10 +14,17 @@ use walkdir::WalkDir;
 const TABLE: &[(&str, &[&str])] = &[
     ("main", &["app", "log", "config"]),
     ("lib", &[]),
-    ("app", &["gateway", "http", "hub", "broker", "net", "relay", "transfer", "room", "config", "protocol"]),
+    (
+        "app",
+        &[
+            "gateway", "http", "hub", "hooks", "broker", "net", "relay", "transfer", "room", "config",
+            "protocol",
+        ],
+    ),
     ("gateway", &["hub", "broker", "net", "relay", "transfer", "room", "config", "protocol"]),
     ("http", &["hub", "broker", "net", "relay", "transfer", "room", "config", "protocol"]),
-    ("hub", &["broker", "relay", "transfer", "room", "config", "protocol"]),
+    ("hub", &["hooks", "broker", "relay", "transfer", "room", "config", "protocol"]),
+    ("hooks", &["protocol"]),
     ("broker", &["protocol"]),
     ("log", &["config"]),
     ("net", &[]),

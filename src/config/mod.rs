@@ -5,6 +5,7 @@
 
 mod check;
 mod error;
+mod hooks;
 mod layers;
 mod sections;
 mod values;
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 pub use error::{ConfigError, Fault};
+pub use hooks::{Hook, HookEvent, HookOnError, HookSecret};
 pub use sections::{
     Files, Hidden, Limits, Log, LogFormat, LogLevel, Memory, PeerUrl, Redis, Rooms, Server, SocketIo,
     Straggler, Transfers,
@@ -43,6 +45,9 @@ pub struct Config {
     pub redis: Redis,
     /// Bounds against abuse.
     pub limits: Limits,
+    /// Programs that are told what happens, in the order of their numbers.
+    #[serde(default)]
+    pub hooks: Vec<Hook>,
     /// What is written about the running server, and where.
     pub log: Log,
 }
@@ -80,7 +85,7 @@ impl Config {
         environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, ConfigError> {
         let (config, mut faults) = layers::merge(flags, environment)?;
-        faults.extend(check::faults(&config, &faults));
+        faults.extend([check::faults(&config, &faults), hooks::faults(&config.hooks, &faults)].concat());
         if faults.is_empty() { Ok(config) } else { Err(ConfigError::new(faults)) }
     }
 }

@@ -40,6 +40,7 @@ pub use self::transfer_handle::{
 use self::record::About;
 use self::session::Session;
 use crate::broker::{self, Broker};
+use crate::hooks::Hooks;
 use crate::protocol::node::{Node, NodeId};
 use crate::protocol::rooms::{Join, Joined};
 use crate::protocol::transfers::ChunkSizes;
@@ -68,10 +69,13 @@ pub struct Options {
     pub transfers: usize,
     /// HTTP downloads at once by one token, at most; beyond it, `rate_limited`.
     pub downloads_per_token: usize,
+    /// Whoever is told what happens, and asked before a drop is offered.
+    pub hooks: Hooks,
 }
 
 /// A transfer as its room offered it.
 struct Offered {
+    drop: DropId,
     transfer: TransferId,
     source: transfer::Source,
     from: MemberId,
@@ -249,6 +253,11 @@ impl Hub {
         self.0.tasks.wait().await;
     }
 
+    /// Whoever is told what happens.
+    fn hooks(&self) -> &Hooks {
+        &self.0.options.hooks
+    }
+
     /// Counts a transfer as active until what it gets is dropped.
     fn count_active(&self) -> Active {
         self.0.active.send_modify(|active| *active += 1);
@@ -329,7 +338,7 @@ impl Hub {
         room_id: RoomId,
     ) -> TransferHandle {
         let now = self.0.clock.now();
-        let Offered { transfer: id, source, from, invited } = offered;
+        let Offered { drop, transfer: id, source, from, invited } = offered;
         let (life, bytes) = match (source, file.size) {
             (transfer::Source::Seekable, Some(_)) => (source, relay::Source::Seekable),
             _ => (transfer::Source::Once, relay::Source::Once),
@@ -340,7 +349,7 @@ impl Hub {
         let session = Session::new(now, self.broker().me().id, self.0.sharing, transfer, relay);
         let (handle, commands) = TransferHandle::new();
         self.know_token(&token, &id);
-        let about = About { room: room_id, file, source_token: token };
+        let about = About { room: room_id, drop, file, source_token: token };
         let task = transfer_task::Task::new(self.clone(), id.clone(), handle.clone(), session, about);
         task.start_in(room, commands);
         self.0.transfers.insert(id, handle.clone());
