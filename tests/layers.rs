@@ -19,6 +19,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("http", &["hub", "broker", "net", "relay", "transfer", "room", "config", "protocol"]),
     ("hub", &["broker", "relay", "transfer", "room", "config", "protocol"]),
     ("broker", &["protocol"]),
+    ("store", &["protocol"]),
     ("log", &["config"]),
     ("net", &[]),
     ("relay", &["protocol"]),
