@@ -134,7 +134,7 @@ impl Store {
             return Err(StoreError::Damaged);
         }
         let bytes = match self.object(&piece.address.path()).await {
-            Err(StoreError::NotFound) => self.from_trash(piece.address).await?,
+            Err(StoreError::NotFound) => self.trashed_chunk(piece.address).await?,
             other => other?,
         };
         let (found, bytes) = spawn_blocking(move || (Address::of([&bytes]), bytes)).await?;
@@ -149,7 +149,7 @@ impl Store {
         Ok(self.objects().get(path).await?.bytes().await?)
     }
 
-    async fn from_trash(&self, address: Address) -> Result<Bytes, StoreError> {
+    async fn trashed_chunk(&self, address: Address) -> Result<Bytes, StoreError> {
         let mut listing = self.objects().list(Some(&address.trash()));
         match listing.try_next().await? {
             Some(object) => self.object(&object.location).await,

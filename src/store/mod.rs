@@ -43,6 +43,7 @@ mod records;
 mod sealed;
 mod staged;
 mod sweep;
+mod sweeper;
 mod usage;
 
 use std::ffi::OsString;
@@ -59,6 +60,7 @@ pub use self::reader::Reader;
 pub use self::records::{Record, RecordKey, Tag};
 pub use self::sealed::Sealed;
 pub use self::sweep::Swept;
+pub use self::sweeper::Sweeper;
 
 use self::place::Swaps;
 use self::usage::Usage;
