@@ -16,7 +16,7 @@ use tower::ServiceBuilder;
 
 use crate::broker::redis::{Options, Redis, StartError};
 use crate::broker::{Broker, Memory};
-use crate::config::{self, Config, PeerUrl};
+use crate::config::{self, Config, PeerUrl, StoreUrl};
 use crate::gateway::compat::{self, LinkLayer, Links};
 use crate::gateway::routing::{self, Routing, RoutingLayer};
 use crate::gateway::{self, Gateway};
@@ -25,6 +25,7 @@ use crate::hub::{self, Hub};
 use crate::net::{self, Listener};
 use crate::protocol::node::{Node, NodeId};
 use crate::protocol::transfers::ChunkSizes;
+use crate::store::{self, GRACE, Place, Store, StoreError, Sweeper};
 use crate::{http, relay, room, transfer};
 
 /// How long the parts may take to end once nothing is waited for any more.
@@ -57,6 +58,8 @@ pub struct Server {
     stop: CancellationToken,
     serving: JoinHandle<std::io::Result<()>>,
     drain_timeout: Duration,
+    /// Where something may be kept.
+    _sweeper: Option<Sweeper>,
 }
 
 /// Why there is no server.
@@ -74,6 +77,9 @@ pub enum NotStarted {
     /// A hook cannot be meant.
     #[error(transparent)]
     Hooks(#[from] crate::hooks::StartError),
+    /// The storage cannot be meant.
+    #[error("{0}")]
+    Store(#[from] StoreError),
 }
 
 /// What has to be opened before there can be a server, and may fail.
@@ -81,6 +87,7 @@ struct Means {
     broker: Arc<dyn Broker>,
     folder: Option<http::Folder>,
     hooks: Hooks,
+    store: Option<Store>,
 }
 
 impl Server {
@@ -95,12 +102,13 @@ impl Server {
         let listener = Listener::bind(config.server.listen, net::Options::default()).await?;
         let address = axum::serve::Listener::local_addr(&listener)?;
         let broker = broker(&config.redis, node(&config.server, address))?;
-        Ok(Self::serve(config, listener, address, Means { broker, folder, hooks }))
+        let store = store(&config.store)?;
+        Ok(Self::serve(config, listener, address, Means { broker, folder, hooks, store }))
     }
 
     /// Puts the parts together.
     fn serve(config: &Config, listener: Listener, address: SocketAddr, means: Means) -> Self {
-        let Means { broker, folder, hooks } = means;
+        let Means { broker, folder, hooks, store } = means;
         let (leaving, stop) = (CancellationToken::new(), CancellationToken::new());
         let options = hub_options(config, hooks.clone());
         let hub = match &config.redis.url {
@@ -125,7 +133,21 @@ impl Server {
         let serving = axum::serve(listener, service).with_graceful_shutdown(stopped);
         let serving = tokio::spawn(serving.into_future());
         let drain_timeout = config.server.drain_timeout;
-        Self { address, broker, hub, hooks, io, links, routing, leaving, stop, serving, drain_timeout }
+        let _sweeper = store.map(Sweeper::start);
+        Self {
+            address,
+            broker,
+            hub,
+            hooks,
+            io,
+            links,
+            routing,
+            leaving,
+            stop,
+            serving,
+            drain_timeout,
+            _sweeper,
+        }
     }
 
     /// Where it listens.
@@ -173,6 +195,18 @@ impl Server {
         tokio::join!(gateway::move_clients(&self.io, &self.links, spread), sleep(spread));
         self.routing.at_rest().await;
     }
+}
+
+/// Where things are kept, if anything is.
+fn store(config: &config::Store) -> Result<Option<Store>, StoreError> {
+    let place = match &config.url {
+        StoreUrl::Nowhere => return Ok(None),
+        StoreUrl::Folder(folder) => Place::Folder(folder.clone()),
+        StoreUrl::S3 { bucket, prefix } => Place::S3 { bucket: bucket.clone(), prefix: prefix.clone() },
+    };
+    let config::Store { lifetime, max_size, quota, .. } = *config;
+    let options = store::Options { place, lifetime, max_size, quota, grace: GRACE };
+    Store::open(options, std::env::vars_os()).map(Some)
 }
 
 /// This run of this node, listening on `address`.

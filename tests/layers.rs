@@ -17,8 +17,8 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "app",
         &[
-            "gateway", "http", "hub", "hooks", "broker", "net", "relay", "transfer", "room", "config",
-            "protocol",
+            "gateway", "http", "hub", "hooks", "broker", "net", "relay", "transfer", "room", "store",
+            "config", "protocol",
         ],
     ),
     ("gateway", &["hub", "broker", "net", "relay", "transfer", "room", "config", "protocol"]),
@@ -26,6 +26,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("hub", &["hooks", "broker", "relay", "transfer", "room", "config", "protocol"]),
     ("hooks", &["protocol"]),
     ("broker", &["protocol"]),
+    ("store", &["protocol"]),
     ("log", &["config"]),
     ("net", &[]),
     ("relay", &["protocol"]),

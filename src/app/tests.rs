@@ -26,7 +26,8 @@ async fn start(drain_timeout: Duration, other: Option<SocketAddr>) -> Server {
     let registry = Registry::default();
     [Some(me.clone()), other].into_iter().flatten().for_each(|node| registry.add(node));
     let broker = Arc::new(Directory::new(me, registry));
-    Server::serve(&config, listener, address, Means { broker, folder: None, hooks: Hooks::none() })
+    let means = Means { broker, folder: None, hooks: Hooks::none(), store: None };
+    Server::serve(&config, listener, address, means)
 }
 
 /// One request on a connection of its own: everything that came back.
