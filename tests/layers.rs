@@ -18,7 +18,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("gateway", &["hub", "broker", "net", "relay", "transfer", "room", "config", "protocol"]),
     ("http", &["hub", "broker", "net", "relay", "transfer", "room", "config", "protocol"]),
     ("hub", &["broker", "relay", "transfer", "room", "config", "protocol"]),
-    ("broker", &["protocol"]),
+    ("broker", &["net", "protocol"]),
     ("log", &["config"]),
     ("net", &[]),
     ("relay", &["protocol"]),
