@@ -61,6 +61,9 @@ pub enum NotStarted {
     /// The address is in use, not ours, or not allowed.
     #[error("cannot serve there: {0}; choose another address with --listen")]
     Listen(#[from] std::io::Error),
+    /// The folder to serve is none, or may not be read.
+    #[error("files.dir: cannot be served: {0}; name a folder that this program may read, or \"none\"")]
+    Folder(std::io::Error),
     /// The Redis cannot be meant.
     #[error("redis: {0}")]
     Redis(#[from] StartError),
@@ -72,14 +75,22 @@ impl Server {
     /// # Errors
     /// See [`NotStarted`]. A Redis that cannot be reached is no error: it is waited for.
     pub async fn start(config: &Config) -> Result<Self, NotStarted> {
+        let folder = config.files.dir.as_deref().map(http::Folder::open).transpose();
+        let folder = folder.map_err(NotStarted::Folder)?;
         let listener = Listener::bind(config.server.listen, net::Options::default()).await?;
         let address = axum::serve::Listener::local_addr(&listener)?;
         let broker = broker(&config.redis, node(&config.server, address))?;
-        Ok(Self::serve(config, listener, address, broker))
+        Ok(Self::serve(config, listener, address, broker, folder))
     }
 
     /// Puts the parts together.
-    fn serve(config: &Config, listener: Listener, address: SocketAddr, broker: Arc<dyn Broker>) -> Self {
+    fn serve(
+        config: &Config,
+        listener: Listener,
+        address: SocketAddr,
+        broker: Arc<dyn Broker>,
+        folder: Option<http::Folder>,
+    ) -> Self {
         let (leaving, stop) = (CancellationToken::new(), CancellationToken::new());
         let options = hub_options(config);
         let hub = match &config.redis.url {
@@ -98,7 +109,7 @@ impl Server {
             .layer(compat::layer())
             .layer(socket_io);
         let health = http::Health::new(broker.clone(), leaving.clone());
-        let router = http::routes(hub.clone(), health).layer(layers);
+        let router = http::routes(hub.clone(), health, folder).layer(layers);
         let service = router.into_make_service_with_connect_info::<net::Peer>();
         let stopped = stop.clone().cancelled_owned();
         let serving = axum::serve(listener, service).with_graceful_shutdown(stopped);

@@ -16,8 +16,8 @@ use serde::Deserialize;
 
 pub use error::{ConfigError, Fault};
 pub use sections::{
-    Hidden, Limits, Log, LogFormat, LogLevel, Memory, PeerUrl, Redis, Rooms, Server, SocketIo, Straggler,
-    Transfers,
+    Files, Hidden, Limits, Log, LogFormat, LogLevel, Memory, PeerUrl, Redis, Rooms, Server, SocketIo,
+    Straggler, Transfers,
 };
 
 /// The annotated defaults: every key, its unit, its default, and when to change it.
@@ -37,6 +37,8 @@ pub struct Config {
     pub transfers: Transfers,
     /// All transfers together.
     pub memory: Memory,
+    /// The served folder.
+    pub files: Files,
     /// What joins many nodes.
     pub redis: Redis,
     /// Bounds against abuse.

@@ -123,6 +123,15 @@ pub struct Memory {
     pub budget: u64,
 }
 
+/// `[files]`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Files {
+    /// The folder served under `/download/`; `None` serves none.
+    #[serde(deserialize_with = "values::path_or_none")]
+    pub dir: Option<PathBuf>,
+}
+
 /// `[redis]`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]

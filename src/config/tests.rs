@@ -46,6 +46,7 @@ fn the_defaults_are_the_documented_ones() {
     assert_eq!(config.transfers.straggler, Straggler::Split);
     assert_eq!(config.transfers.max_size, None);
     assert_eq!(config.memory.budget, 512 << 20);
+    assert_eq!(config.files.dir, None);
     assert_eq!(
         (config.redis.url, config.redis.cluster, config.redis.prefix.as_str()),
         (None, false, "roomdrop")
@@ -191,6 +192,7 @@ fn a_value_that_is_none_of_its_kind_is_a_fault_of_its_key_alone() {
         ("rooms.history", &["-1", "\"all\""]),
         ("transfers.straggler", &["\"wait\"", "1"]),
         ("transfers.max_size", &["\"unlimited\"", "0"]),
+        ("files.dir", &["\"\"", "3", "[]"]),
         ("log.level", &["\"loud\"", "3"]),
         ("log.file", &["\"\"", "1"]),
     ] {

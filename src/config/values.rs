@@ -110,7 +110,7 @@ pub(super) fn path_or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Option<
     match value.as_str() {
         Some(NONE) => Ok(None),
         Some(path) if !path.trim().is_empty() => Ok(Some(PathBuf::from(path))),
-        _ => Err(not_a(&value, "path", "\"/var/log/roomdrop.log\" or \"none\"")),
+        _ => Err(not_a(&value, "path", "\"/an/absolute/path\" or \"none\"")),
     }
 }
 

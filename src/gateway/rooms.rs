@@ -10,7 +10,7 @@ use super::Gateway;
 use super::carrier::SocketRef;
 use super::events::{Back, Events};
 use super::peer::{Peer, Wire};
-use crate::hub::{Answer, PeerPort, RoomCommand, RoomHandle, Wish};
+use crate::hub::{Answer, PeerPort, RoomCommand, RoomHandle, Source, Wish};
 use crate::protocol::rooms::{Join, Joined, Leave, Offer, Pick, Picked, Say, Steer, event};
 use crate::protocol::{ErrorCode, RoomId};
 use crate::room;
@@ -89,7 +89,10 @@ impl Rooms {
     fn offer(&self, offer: Offer, _: &Wire, back: Back) {
         let peer = self.peer.id;
         let room = offer.room.clone();
-        self.in_room(&room, back.answer(), |answer| RoomCommand::Offer { peer, offer, answer });
+        self.in_room(&room, back.answer(), |answer| {
+            let source = Source::Seekable;
+            RoomCommand::Offer { peer, offer, source, answer }
+        });
     }
 
     fn accept(&self, pick: Pick, _: &Wire, back: Back) {

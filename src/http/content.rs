@@ -19,12 +19,11 @@ use super::disposition;
 use super::download::Download;
 use super::error::Refused;
 use super::range::{RangeAnswer, resolve};
-use crate::hub::{Holder, Hub, TransferCommand};
-use crate::protocol::transfers::SinkOpened;
+use crate::hub::{Described, Holder, Hub, Source, TransferCommand, TransferHandle};
 use crate::protocol::{ErrorCode, Secret, TransferId, TransferState};
 
 /// What a shown file may do: nothing at all.
-const SANDBOX: HeaderValue =
+pub(super) const SANDBOX: HeaderValue =
     HeaderValue::from_static("sandbox; default-src 'none'; style-src 'unsafe-inline'");
 
 /// How long a download waits for a token to be looked up, while records cannot be reached.
@@ -57,27 +56,41 @@ pub(super) async fn serve(
             _ => return Err(ErrorCode::TransferNotFound.into()),
         },
     };
+    let inline = wanted.inline.as_deref() == Some("1");
+    answer(&hub, method, &headers, transfer, token, inline).await
+}
+
+/// What a transfer answers to whoever holds this sink token of it.
+pub(super) async fn answer(
+    hub: &Hub,
+    method: Method,
+    headers: &HeaderMap,
+    transfer: TransferHandle,
+    token: Secret,
+    inline: bool,
+) -> Result<Response, Refused> {
     let shown = token.clone();
-    let file = ask(|answer| transfer.send(TransferCommand::Describe { token: shown, answer })).await?;
+    let described = ask(|answer| transfer.send(TransferCommand::Describe { token: shown, answer })).await?;
+    let file = &described.opened;
     if file.state == TransferState::Cancelled || file.state == TransferState::Failed {
         return Err(ErrorCode::TransferClosed.into());
     }
-    let inline = wanted.inline.as_deref() == Some("1");
     let tag = file.digest.map(|digest| format!("\"{digest}\""));
-    if tag.as_deref().is_some_and(|tag| is_known(&headers, tag)) {
-        return Ok((StatusCode::NOT_MODIFIED, file_headers(&file, inline, tag.as_deref())).into_response());
+    if tag.as_deref().is_some_and(|tag| is_known(headers, tag)) {
+        let headers = file_headers(&described, inline, tag.as_deref());
+        return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
     }
-    let range = headers
-        .get(RANGE)
-        .filter(|_| method == Method::GET && ranged_by_tag(headers.get(IF_RANGE), tag.as_deref()));
-    let answer = resolve(range, file.size);
-    let mut response = head(&file, inline, tag.as_deref(), answer)?;
+    let may_be_ranged = method == Method::GET
+        && has_ranges(&described)
+        && ranged_by_tag(headers.get(IF_RANGE), tag.as_deref());
+    let range = resolve(headers.get(RANGE).filter(|_| may_be_ranged), file.size);
+    let mut response = head(&described, inline, tag.as_deref(), range)?;
     if method == Method::GET {
-        let (from, end) = match answer {
+        let (from, end) = match range {
             RangeAnswer::Part { first, last_exclusive } => (first, Some(last_exclusive)),
             RangeAnswer::Whole | RangeAnswer::Unsatisfiable => (0, file.size),
         };
-        let download = Download::open(&hub, transfer, Holder::Token(token), from, end).await?;
+        let download = Download::open(hub, transfer, Holder::Token(token), from, end).await?;
         *response.body_mut() = Body::new(download);
     }
     Ok(response)
@@ -95,9 +108,20 @@ fn is_known(headers: &HeaderMap, tag: &str) -> bool {
     })
 }
 
+/// Whether a part may be asked for: the size is known, and the source can go there.
+fn has_ranges(described: &Described) -> bool {
+    described.source == Source::Seekable && described.opened.size.is_some()
+}
+
 /// Everything but the bytes.
-fn head(file: &SinkOpened, inline: bool, tag: Option<&str>, range: RangeAnswer) -> Result<Response, Refused> {
-    let mut headers = file_headers(file, inline, tag);
+fn head(
+    described: &Described,
+    inline: bool,
+    tag: Option<&str>,
+    range: RangeAnswer,
+) -> Result<Response, Refused> {
+    let mut headers = file_headers(described, inline, tag);
+    let file = &described.opened;
     let number = |text: String| HeaderValue::from_str(&text).map_err(|_| ErrorCode::Internal);
     let size = file.size.unwrap_or(0);
     let status = match range {
@@ -120,8 +144,9 @@ fn head(file: &SinkOpened, inline: bool, tag: Option<&str>, range: RangeAnswer) 
     Ok((status, headers).into_response())
 }
 
-fn file_headers(file: &SinkOpened, inline: bool, tag: Option<&str>) -> HeaderMap {
+fn file_headers(described: &Described, inline: bool, tag: Option<&str>) -> HeaderMap {
     let mut headers = HeaderMap::new();
+    let file = &described.opened;
     let media_type = file.media_type.as_str();
     let name = file.name.as_str();
     let shown = inline && disposition::may_inline(media_type);
@@ -129,7 +154,7 @@ fn file_headers(file: &SinkOpened, inline: bool, tag: Option<&str>) -> HeaderMap
     let octets = HeaderValue::from_static("application/octet-stream");
     headers.insert(CONTENT_TYPE, HeaderValue::from_str(media_type).unwrap_or(octets));
     headers.insert(CONTENT_DISPOSITION, disposition);
-    let ranges = if file.size.is_some() { "bytes" } else { "none" };
+    let ranges = if has_ranges(described) { "bytes" } else { "none" };
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static(ranges));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

@@ -34,7 +34,7 @@ pub use self::record::File;
 pub use self::room_handle::{Command as RoomCommand, RoomHandle};
 pub use self::session::{Sharing, SinkKind};
 pub use self::transfer_handle::{
-    Command as TransferCommand, Holder, SinkBox, SourceBox, TransferHandle, Wish,
+    Command as TransferCommand, Described, Holder, SinkBox, SourceBox, TransferHandle, Wish,
 };
 
 use self::record::About;
@@ -46,6 +46,7 @@ use crate::protocol::transfers::ChunkSizes;
 use crate::protocol::{DropId, MemberId, RoomId, Secret, TransferId};
 use crate::relay::{self, Budget, Relay};
 use crate::room::{self, PeerId};
+pub use crate::transfer::Source;
 use crate::transfer::{self, Transfer};
 
 /// What an operator may choose of rooms and transfers.
@@ -72,6 +73,7 @@ pub struct Options {
 /// A transfer as its room offered it.
 struct Offered {
     transfer: TransferId,
+    source: transfer::Source,
     from: MemberId,
     invited: Arc<[MemberId]>,
 }
@@ -327,11 +329,11 @@ impl Hub {
         room_id: RoomId,
     ) -> TransferHandle {
         let now = self.0.clock.now();
-        let (life, bytes) = match file.size {
-            Some(_) => (transfer::Source::Seekable, relay::Source::Seekable),
-            None => (transfer::Source::Once, relay::Source::Once),
+        let Offered { transfer: id, source, from, invited } = offered;
+        let (life, bytes) = match (source, file.size) {
+            (transfer::Source::Seekable, Some(_)) => (source, relay::Source::Seekable),
+            _ => (transfer::Source::Once, relay::Source::Once),
         };
-        let Offered { transfer: id, from, invited } = offered;
         let options = &self.0.options;
         let transfer = Transfer::new(now, id.clone(), from, life, file.size, invited, options.transfer);
         let relay = Relay::new(options.relay.clone(), self.0.budget.clone(), bytes, file.size);

@@ -16,6 +16,7 @@ use crate::broker::{Away, Broker, Delivery, Key};
 use crate::protocol::node::{Body, Frame, NodeId};
 use crate::protocol::{ErrorCode, Secret, TransferId};
 use crate::relay::{self, Relay};
+use crate::transfer;
 
 /// How long a record may take to be there: another node may be about to write it.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -205,9 +206,9 @@ fn edge_task(
     story: Story,
 ) -> transfer_task::Task {
     let Story { about, situation } = story;
-    let source = match about.file.size {
-        Some(_) => relay::Source::Seekable,
-        None => relay::Source::Upstream,
+    let source = match situation.transfer.source() {
+        transfer::Source::Seekable => relay::Source::Seekable,
+        transfer::Source::Once => relay::Source::Upstream,
     };
     let size = situation.transfer.size();
     let relay = Relay::new(hub.options().relay.clone(), hub.0.budget.clone(), source, size);

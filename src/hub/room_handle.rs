@@ -12,6 +12,7 @@ use crate::protocol::node::NodeId;
 use crate::protocol::rooms::{Accepted, AcceptedDrop, Join, Joined, Offer, OfferTaken, Picked, Said, Status};
 use crate::protocol::{DropId, TransferId};
 use crate::room::PeerId;
+use crate::transfer::Source;
 
 /// Commands that may wait; one more is refused with `overloaded`.
 const MAILBOX: usize = 8192;
@@ -58,6 +59,8 @@ pub enum Command {
         peer: PeerId,
         /// What it said.
         offer: Offer,
+        /// Whether its bytes can be had again. A file whose size is not known gives them once in any case.
+        source: Source,
         /// The way back.
         answer: Answer<OfferTaken>,
     },

@@ -17,6 +17,7 @@ use crate::protocol::transfers::{SinkOpened, SourceOpened};
 use crate::protocol::{Digest, MemberId, RoomId, Secret};
 use crate::protocol::{ErrorCode, Party};
 use crate::room::PeerId;
+use crate::transfer::Source;
 
 /// Commands that may wait; one more is refused with `overloaded`.
 const MAILBOX: usize = 8192;
@@ -87,7 +88,7 @@ pub enum Command {
         /// What it brought.
         token: Secret,
         /// The way back.
-        answer: Answer<SinkOpened>,
+        answer: Answer<Described>,
     },
     /// Whose sink token is this? `not_allowed` if it is nobody's here.
     Whose {
@@ -202,7 +203,8 @@ impl Command {
         match self {
             Self::OpenSource { answer, .. } => answer.refuse(error),
             Self::Chunk { answer, .. } => answer.refuse(error),
-            Self::OpenSink { answer, .. } | Self::Describe { answer, .. } => answer.refuse(error),
+            Self::OpenSink { answer, .. } => answer.refuse(error),
+            Self::Describe { answer, .. } => answer.refuse(error),
             Self::Whose { answer, .. } => answer.refuse(error),
             Self::Where { answer } => answer.refuse(error),
             Self::Claim { answer, .. } => answer.refuse(error),
@@ -226,6 +228,15 @@ impl Command {
             | Self::Room => {}
         }
     }
+}
+
+/// What a download would get.
+#[derive(Debug, Clone)]
+pub struct Described {
+    /// What its sink would be told.
+    pub opened: SinkOpened,
+    /// Whether it may begin anywhere, or from the first byte alone.
+    pub source: Source,
 }
 
 /// By what right a sink opens.

@@ -16,7 +16,7 @@ use super::port::{Chunk, SinkPort, SourcePort};
 use super::record::{About, File};
 use super::room_handle::{self, RoomHandle};
 use super::session::{Ask, Input, Output, Reply, Session, SinkKind};
-use super::transfer_handle::{Command, TransferHandle, Wish};
+use super::transfer_handle::{Command, Described, TransferHandle, Wish};
 use super::transfer_records::Saving;
 use crate::protocol::node::{Body, NodeId};
 use crate::protocol::rooms::Status;
@@ -243,9 +243,10 @@ impl Task {
                 self.open_sink(peer, holder, kind, port, answer);
             }
             Command::Describe { token, answer } => {
-                let member = self.session.transfer().member_of_token(&token);
-                let outcome = member.map(|_| self.opened()).ok_or(ErrorCode::NotAllowed);
-                answer.give(outcome.map_err(Into::into));
+                let is_known = self.session.transfer().member_of_token(&token).is_some();
+                let source = self.session.transfer().source();
+                let described = is_known.then(|| Described { opened: self.opened(), source });
+                answer.give(described.ok_or(ErrorCode::NotAllowed.into()));
             }
             Command::Whose { token, answer } => {
                 let member = self.session.transfer().member_of_token(&token).cloned();

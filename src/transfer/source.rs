@@ -95,6 +95,14 @@ impl Supply {
         self.link = Link::Failed;
     }
 
+    /// Whether it can go back.
+    pub(super) fn kind(&self) -> Source {
+        match self.reach {
+            Reach::Anywhere => Source::Seekable,
+            Reach::Start | Reach::Rest => Source::Once,
+        }
+    }
+
     /// Whether there is a start that may pass.
     pub(super) fn holds_start(&self) -> bool {
         self.reach == Reach::Start

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::machine::Transfer;
 use super::receiver::{Receiver, Wish};
-use super::{Input, Output, REMEMBERED};
+use super::{Input, Output, REMEMBERED, Source};
 use crate::protocol::{
     Digest, ErrorCode, MemberId, Moment, ReceiverState, Secret, TransferId, TransferState,
 };
@@ -118,6 +118,11 @@ impl Transfer {
     /// Whether this member wishes its bytes to wait.
     pub fn is_waiting(&self, member: &MemberId) -> bool {
         self.receivers.get(member).is_some_and(Receiver::holds)
+    }
+
+    /// Whether its source can go back.
+    pub fn source(&self) -> Source {
+        self.supply.kind()
     }
 
     /// Whether bytes can come without anyone coming back.

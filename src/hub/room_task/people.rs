@@ -18,6 +18,7 @@ use crate::protocol::rooms::{
 };
 use crate::protocol::{DropId, ErrorCode, MemberId, MessageId, Secret, TransferId};
 use crate::room::{Entry, Fresh, Input, PeerId, Reply};
+use crate::transfer::Source;
 
 /// Commands that may wait for what their links said before, at most; one more is refused with `overloaded`.
 const HELD: usize = 4096;
@@ -27,7 +28,7 @@ pub(super) enum Owed {
     Join { peer: PeerId, port: Arc<dyn PeerPort>, answer: Answer<Box<Joined>> },
     Leave(Answer<()>),
     Say(Answer<Said>),
-    Offer(Answer<OfferTaken>),
+    Offer(Source, Answer<OfferTaken>),
     Nothing,
 }
 
@@ -74,7 +75,7 @@ impl Task {
                 let id = MessageId::from_random(random());
                 self.submit(Input::Say { peer, text, id }, Owed::Say(answer));
             }
-            Command::Offer { peer, offer, answer } => self.offer(peer, offer, answer),
+            Command::Offer { peer, offer, source, answer } => self.offer(peer, offer, source, answer),
             Command::Accept { peer, transfer, answer } => self.accept(peer, transfer, answer),
             Command::AcceptDrop { peer, drop, answer } => self.accept_drop(peer, drop, answer),
             Command::Reject { peer, picked, answer } => self.reject(peer, picked, answer),
@@ -148,9 +149,9 @@ impl Task {
                 Ok(Reply::Said(said)) => Ok(said),
                 other => wrong(other),
             }),
-            Owed::Offer(answer) => match outcome {
+            Owed::Offer(source, answer) => match outcome {
                 Ok(Reply::Offered { drop, from, invited }) => {
-                    self.start_transfers(&drop, &from, &invited, answer);
+                    self.start_transfers(&drop, source, &from, &invited, answer);
                 }
                 other => answer.give(wrong(other)),
             },
@@ -180,18 +181,19 @@ impl Task {
         }
     }
 
-    fn offer(&mut self, peer: PeerId, offer: Offer, answer: Answer<OfferTaken>) {
+    fn offer(&mut self, peer: PeerId, offer: Offer, source: Source, answer: Answer<OfferTaken>) {
         if self.hub.transfers_left() < offer.files.len() {
             return answer.refuse(ErrorCode::Overloaded);
         }
         let drop = DropId::from_random(random());
         let transfers = offer.files.iter().map(|_| TransferId::from_random(random())).collect();
-        self.submit(Input::Offer { peer, offer, drop, transfers }, Owed::Offer(answer));
+        self.submit(Input::Offer { peer, offer, drop, transfers }, Owed::Offer(source, answer));
     }
 
     fn start_transfers(
         &mut self,
         drop: &OfferedDrop,
+        source: Source,
         from: &MemberId,
         invited: &Arc<[MemberId]>,
         answer: Answer<OfferTaken>,
@@ -207,7 +209,8 @@ impl Task {
                 modified: offered.modified,
             });
             let transfer = offered.transfer.clone();
-            let of = Offered { transfer: transfer.clone(), from: from.clone(), invited: Arc::clone(invited) };
+            let (from, invited) = (from.clone(), Arc::clone(invited));
+            let of = Offered { transfer: transfer.clone(), source, from, invited };
             let (room, id) = (self.handle.clone(), self.id.clone());
             handles.push(self.hub.start_transfer(of, file, token.clone(), room, id));
             OutgoingTransfer { transfer, name: offered.name.clone(), token }

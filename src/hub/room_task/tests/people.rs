@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 
 use super::service::Service;
 use crate::broker::Broker;
-use crate::hub::{Answer, Hub, Options, Outcome, PeerPort, RoomCommand, RoomHandle};
+use crate::hub::{Answer, Hub, Options, Outcome, PeerPort, RoomCommand, RoomHandle, Source};
 use crate::protocol::rooms::{FileOffer, Join, Joined, Offer, OfferTaken, Said};
 use crate::protocol::transfers::ChunkSizes;
 use crate::protocol::{DisplayName, FileName, MemberId, Passphrase, RoomId, Secret};
@@ -228,7 +228,12 @@ impl Person {
         let offer = Offer { room: otter(), files: vec![file], to: None, keep: None, note: None };
         let (to, answer) = oneshot::channel();
         let answer_to = Answer::new(|outcome| drop(to.send(outcome)));
-        self.room().try_send(RoomCommand::Offer { peer: self.peer, offer, answer: answer_to });
+        self.room().try_send(RoomCommand::Offer {
+            peer: self.peer,
+            offer,
+            source: Source::Seekable,
+            answer: answer_to,
+        });
         answer.await.unwrap()
     }
 
