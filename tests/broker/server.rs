@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{interval, timeout};
 
-use crate::port::Port;
+use super::port::Port;
 
 /// Longer than anything here takes; only a broken promise waits for it.
 pub(crate) const LONG: Duration = Duration::from_secs(20);
