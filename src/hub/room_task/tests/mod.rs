@@ -4,6 +4,9 @@
 mod chance;
 mod people;
 mod redis;
+#[path = "../../../../tests/broker/port.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod port;
 #[path = "../../../../tests/broker/server.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]
 mod server;
