@@ -3,10 +3,10 @@
 
 mod chance;
 mod people;
-mod redis;
 #[path = "../../../../tests/broker/port.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]
 mod port;
+mod redis;
 #[path = "../../../../tests/broker/server.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]
 mod server;
