@@ -15,6 +15,7 @@ use tower::ServiceBuilder;
 use crate::broker::redis::{Options, Redis, StartError};
 use crate::broker::{Broker, Memory};
 use crate::config::{self, Config, PeerUrl};
+use crate::fetch::{self, Fetches, Policy, Program, Reach, SystemLookup};
 use crate::gateway::compat::{self, LinkLayer, Links};
 use crate::gateway::routing::{self, Routing, RoutingLayer};
 use crate::gateway::{self, Gateway};
@@ -61,6 +62,9 @@ pub enum NotStarted {
     /// The address is in use, not ours, or not allowed.
     #[error("cannot serve there: {0}; choose another address with --listen")]
     Listen(#[from] std::io::Error),
+    /// Nothing could be fetched.
+    #[error("fetch: {0}; mend it, or set fetch.enabled to false")]
+    Fetch(#[from] fetch::NotStarted),
     /// The Redis cannot be meant.
     #[error("redis: {0}")]
     Redis(#[from] StartError),
@@ -75,11 +79,16 @@ impl Server {
         let listener = Listener::bind(config.server.listen, net::Options::default()).await?;
         let address = axum::serve::Listener::local_addr(&listener)?;
         let broker = broker(&config.redis, node(&config.server, address))?;
-        Ok(Self::serve(config, listener, address, broker))
+        Ok(Self::serve(config, listener, address, broker)?)
     }
 
     /// Puts the parts together.
-    fn serve(config: &Config, listener: Listener, address: SocketAddr, broker: Arc<dyn Broker>) -> Self {
+    fn serve(
+        config: &Config,
+        listener: Listener,
+        address: SocketAddr,
+        broker: Arc<dyn Broker>,
+    ) -> Result<Self, fetch::NotStarted> {
         let (leaving, stop) = (CancellationToken::new(), CancellationToken::new());
         let options = hub_options(config);
         let hub = match &config.redis.url {
@@ -87,7 +96,8 @@ impl Server {
             Some(_) => Hub::with_broker(options, broker.clone()),
         };
         let links = Links::default();
-        let (socket_io, io) = Gateway::layer(hub.clone(), links.clone(), &gateway_options(config));
+        let fetches = fetches(&hub, &config.fetch)?;
+        let (socket_io, io) = Gateway::layer(hub.clone(), fetches, links.clone(), &gateway_options(config));
         let routing = Routing::new(broker.clone(), leaving.clone(), routing_options(config));
         let origins = http::Origins::new(&config.socketio.origins);
         let layers = ServiceBuilder::new()
@@ -104,7 +114,7 @@ impl Server {
         let serving = axum::serve(listener, service).with_graceful_shutdown(stopped);
         let serving = tokio::spawn(serving.into_future());
         let drain_timeout = config.server.drain_timeout;
-        Self { address, broker, hub, io, links, routing, leaving, stop, serving, drain_timeout }
+        Ok(Self { address, broker, hub, io, links, routing, leaving, stop, serving, drain_timeout })
     }
 
     /// Where it listens.
@@ -171,6 +181,21 @@ fn broker(redis: &config::Redis, me: Node) -> Result<Arc<dyn Broker>, StartError
     let options =
         Options { url: url.expose().to_owned(), cluster: redis.cluster, prefix: redis.prefix.clone() };
     Ok(Redis::start(&options, me)?)
+}
+
+/// What downloads for others, where that is switched on.
+fn fetches(hub: &Hub, config: &config::Fetch) -> Result<Option<Fetches>, fetch::NotStarted> {
+    if !config.enabled {
+        return Ok(None);
+    }
+    let reach = if config.allow_private { Reach::Any } else { Reach::Public };
+    let program = |command: &config::FetchCommand| {
+        Program::new(&command.hosts, command.program.clone(), command.args.clone())
+    };
+    let programs = config.commands.iter().map(program).collect();
+    let policy = Policy::new(&config.hosts, reach, programs);
+    let options = fetch::Options { policy, concurrent: config.concurrent };
+    Fetches::new(hub.clone(), options, Arc::new(SystemLookup)).map(Some)
 }
 
 fn routing_options(config: &Config) -> routing::Options {

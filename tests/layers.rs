@@ -14,9 +14,16 @@ use walkdir::WalkDir;
 const TABLE: &[(&str, &[&str])] = &[
     ("main", &["app", "log", "config"]),
     ("lib", &[]),
-    ("app", &["gateway", "http", "hub", "broker", "net", "relay", "transfer", "room", "config", "protocol"]),
-    ("gateway", &["hub", "broker", "net", "relay", "transfer", "room", "config", "protocol"]),
+    (
+        "app",
+        &[
+            "gateway", "fetch", "http", "hub", "broker", "net", "relay", "transfer", "room", "config",
+            "protocol",
+        ],
+    ),
+    ("gateway", &["fetch", "hub", "broker", "net", "relay", "transfer", "room", "config", "protocol"]),
     ("http", &["hub", "broker", "net", "relay", "transfer", "room", "config", "protocol"]),
+    ("fetch", &["hub", "broker", "transfer", "room", "protocol"]),
     ("hub", &["broker", "relay", "transfer", "room", "config", "protocol"]),
     ("broker", &["protocol"]),
     ("log", &["config"]),

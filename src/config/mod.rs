@@ -16,8 +16,8 @@ use serde::Deserialize;
 
 pub use error::{ConfigError, Fault};
 pub use sections::{
-    Hidden, Limits, Log, LogFormat, LogLevel, Memory, PeerUrl, Redis, Rooms, Server, SocketIo, Straggler,
-    Transfers,
+    Fetch, FetchCommand, Hidden, Limits, Log, LogFormat, LogLevel, Memory, PeerUrl, Redis, Rooms, Server,
+    SocketIo, Straggler, Transfers,
 };
 
 /// The annotated defaults: every key, its unit, its default, and when to change it.
@@ -39,6 +39,8 @@ pub struct Config {
     pub memory: Memory,
     /// What joins many nodes.
     pub redis: Redis,
+    /// What the server downloads for others.
+    pub fetch: Fetch,
     /// Bounds against abuse.
     pub limits: Limits,
     /// What is written about the running server, and where.
