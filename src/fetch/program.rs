@@ -175,7 +175,7 @@ mod tests {
         let running = Running::start(&program("sh", &["-c", script]), &url()).unwrap();
         let refusal = all(running).await.unwrap_err();
         let said = refusal.sentence();
-        assert!(said.contains("code 3") && said.ends_with("xx last") && said.len() < TOLD + 100, "{said}");
+        assert!(said.contains("code 3") && said.ends_with("xxlast") && said.len() < TOLD + 100, "{said}");
         assert!(!said.contains("first"));
     }
 

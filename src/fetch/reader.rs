@@ -27,8 +27,10 @@ use crate::room::PeerId;
 pub(super) const CHUNK: usize = 256 << 10;
 /// and how long they may take.
 const FILL: Duration = Duration::from_millis(20);
-/// Without a wish for its bytes an origin is let go after this long.
+/// An origin is let go after this long without credit of its lane,
 const IDLE: Duration = Duration::from_secs(15);
+/// or without a lane.
+const PARKED: Duration = Duration::from_secs(5);
 
 /// What is fetched, and how.
 pub(super) enum From {
@@ -169,9 +171,10 @@ impl Reader {
     /// Nothing is wanted now. After a while the origin is let go, unless it could not be asked again.
     async fn rest(&mut self) {
         let may_let_go = self.shared.can_go_back() || self.desk.at() == 0;
+        let patience = if self.desk.is_idle() { PARKED } else { IDLE };
         tokio::select! {
             () = self.desk.changed() => {}
-            () = sleep(IDLE), if may_let_go => {
+            () = sleep(patience), if may_let_go => {
                 self.body = None;
                 self.held.clear();
                 self.end = End::Ahead;

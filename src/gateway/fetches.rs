@@ -197,14 +197,21 @@ impl Ear {
         let (answer, joined) = oneshot::channel();
         let answer = Answer::new(move |outcome| drop(answer.send(outcome)));
         peer.rooms().insert(room.clone());
-        gateway.hub.come_back(peer.id, Arc::new(self.clone()), room, key, answer);
+        gateway.hub.come_back(peer.id, Arc::new(self.clone()), room, key.clone(), answer);
         // A link that was lost meanwhile must not stay behind as a ghost.
         if !self.wire.socket.connected()
             && let Some(room) = gateway.hub.room(room)
         {
             gateway.hub.lose_room(&room, peer.id);
         }
-        joined.await.unwrap_or_else(|_| Err(ErrorCode::Overloaded.into()))
+        let joined = joined.await.unwrap_or_else(|_| Err(ErrorCode::Overloaded.into()))?;
+        if joined.key != key {
+            return Err(Refusal::new(
+                ErrorCode::NotAllowed,
+                "This link is that of another member of the room already; use one for each.",
+            ));
+        }
+        Ok(joined)
     }
 
     /// What happened before the link listened: whoever enters is told how the transfers stand that move, and

@@ -25,6 +25,7 @@ const DEFAULT = CLIENTS['socket.io-client 4 (websocket)'];
 // Names are listed because the clients before 3 have no `onAny`.
 const EVENTS = {
   '/rooms': ['room:joined', 'room:left', 'room:message', 'drop:offered', 'transfer:status', 'problem'],
+  '/fetches': ['fetch:progress', 'fetch:complete', 'fetch:failed', 'problem'],
   '/transfers': ['pull', 'stop', 'chunk', 'transfer:end', 'transfer:status', 'problem'],
 };
 
