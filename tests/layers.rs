@@ -17,8 +17,8 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "app",
         &[
-            "gateway", "fetch", "http", "hub", "broker", "net", "relay", "transfer", "room", "config",
-            "protocol",
+            "gateway", "fetch", "http", "hub", "broker", "net", "relay", "transfer", "room", "store",
+            "config", "protocol",
         ],
     ),
     ("gateway", &["fetch", "hub", "broker", "net", "relay", "transfer", "room", "config", "protocol"]),
@@ -26,6 +26,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("fetch", &["hub", "broker", "transfer", "room", "protocol"]),
     ("hub", &["broker", "relay", "transfer", "room", "config", "protocol"]),
     ("broker", &["protocol"]),
+    ("store", &["protocol"]),
     ("log", &["config"]),
     ("net", &[]),
     ("relay", &["protocol"]),
