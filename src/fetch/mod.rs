@@ -20,8 +20,8 @@
 //! those that wait, rest or ended in the last ten minutes included: [`MOST`]; one more is refused with `overloaded`.
 //!
 //! **Many nodes.** One node does a fetch; every node hears by the room's log how its transfer stands, so the
-//! asker is told wherever it is. A fetch whose node is gone is taken over by the node at which its asker starts it
-//! again, from where its receivers are.
+//! asker is told wherever it is. A fetch whose node is gone is taken over by a node that its asker has
+//! a link to, from where its receivers are.
 
 mod address;
 mod body;
@@ -47,6 +47,7 @@ use std::time::Duration;
 use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use tokio::sync::{Semaphore, watch};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -57,6 +58,7 @@ pub use self::record::Fingerprint;
 use self::record::Stage;
 pub use self::reports::{Report, Reports, Watched};
 use crate::hub::Hub;
+use crate::protocol::fetches::FetchUrl;
 use crate::protocol::{ErrorCode, FileName, MemberId, Refusal, ResourceId, RoomId, TransferId};
 use crate::room::PeerId;
 
@@ -64,6 +66,11 @@ use crate::room::PeerId;
 pub const MOST: usize = 10_000;
 /// How long a fetch's record outlives the longest transfer.
 const AFTERLIFE: Duration = Duration::from_secs(3600);
+
+/// How often it is looked whether the node of a fetch is gone,
+const LOOKS: u32 = 5;
+/// and how long between.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// What an operator may choose.
 #[derive(Debug, Clone)]
@@ -116,7 +123,7 @@ pub struct Ask {
     /// Where.
     pub room: RoomId,
     /// What.
-    pub url: String,
+    pub url: FetchUrl,
     /// The file's name, if not the origin's.
     pub name: Option<FileName>,
     /// What the asker calls it.
@@ -143,17 +150,19 @@ impl Fetches {
     /// # Errors
     /// `bad_request`, `not_allowed`, `overloaded`, `fetch_failed`; and what the room refuses.
     pub async fn start(&self, ask: Ask) -> Result<Watched, Refusal> {
-        let url = Url::parse(ask.url.trim()).map_err(|_| {
+        let url = Url::parse(ask.url.as_str().trim()).map_err(|_| {
             Refusal::new(ErrorCode::BadRequest, "This is not a URL; give one that begins with https://.")
         })?;
         self.0.policy.judge(&url)?;
         let fetch = record::fingerprint(&ask.room, &ask.member, &ask.resource);
-        let (resource, room) = (ask.resource.clone(), ask.room.clone());
+        let of = ask.clone();
         let mut begun = self.begin(fetch, url, ask)?;
         let begun = begun.wait_for(|begun| !matches!(begun, Begun::Starting)).await;
         match begun.as_deref() {
             Ok(Begun::Offered(transfer, name) | Begun::Failed(transfer, name, _)) => {
-                Ok(Watched { fetch, resource, room, transfer: transfer.clone(), name: name.clone() })
+                let Ask { member, room, url, resource, .. } = of;
+                let (transfer, name) = (transfer.clone(), name.clone());
+                Ok(Watched { fetch, member, url, resource, room, transfer, name })
             }
             Ok(Begun::Refused(refusal)) => Err(refusal.clone()),
             Ok(Begun::Starting) | Err(_) => Err(ErrorCode::Overloaded.into()),
@@ -178,6 +187,25 @@ impl Fetches {
                 });
                 Ok(begun)
             }
+        }
+    }
+
+    /// Nothing comes of a fetch at the moment: if it was another node's that is gone, it is this one's from now
+    /// on, as if its asker had started it again by the link `peer`.
+    pub async fn take_over(&self, watched: Watched, peer: PeerId) {
+        let mut looks = 0;
+        while !record::is_orphan(self.0.hub.broker().as_ref(), watched.fetch).await {
+            // That a node is gone may come to be known after what follows from it.
+            looks += 1;
+            if looks == LOOKS {
+                return;
+            }
+            sleep(LOOK).await;
+        }
+        let Watched { member, url, resource, room, transfer, .. } = watched;
+        let ask = Ask { peer, member, room, url, name: None, resource, keep: None };
+        if let Err(error) = self.start(ask).await {
+            tracing::info!(transfer.id = %transfer, error = %error.code, "a fetch could not be taken over");
         }
     }
 

@@ -117,6 +117,14 @@ pub(super) async fn claim(broker: &dyn Broker, fetch: Fingerprint, url: &str, li
     }
 }
 
+/// Whether it is that of a node that is gone.
+pub(super) async fn is_orphan(broker: &dyn Broker, fetch: Fingerprint) -> bool {
+    match read(broker, fetch).await {
+        Ok(Some((_, record))) => record.node != broker.me().id && !lives(broker, record.node),
+        Ok(None) | Err(Away) => false,
+    }
+}
+
 fn lives(broker: &dyn Broker, node: NodeId) -> bool {
     broker.nodes().iter().any(|known| known.id == node)
 }

@@ -6,9 +6,11 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::record::Fingerprint;
-use crate::protocol::fetches::{Ended, Progress};
+use crate::protocol::fetches::{Ended, FetchUrl, Progress};
 use crate::protocol::rooms::Status;
-use crate::protocol::{ErrorCode, FileName, Moment, Refusal, ResourceId, RoomId, TransferId, TransferState};
+use crate::protocol::{
+    ErrorCode, FileName, MemberId, Moment, Refusal, ResourceId, RoomId, TransferId, TransferState,
+};
 
 /// Between two words of progress about one fetch.
 const PROGRESS: Duration = Duration::from_millis(500);
@@ -21,6 +23,10 @@ const MOST: usize = 1000;
 pub struct Watched {
     /// What its record is found by.
     pub fetch: Fingerprint,
+    /// Whose it is.
+    pub member: MemberId,
+    /// What is fetched.
+    pub url: FetchUrl,
     /// What its asker calls it.
     pub resource: ResourceId,
     /// Where it is a drop.
@@ -73,6 +79,11 @@ impl Reports {
     /// The fetch that the asker calls so.
     pub fn find(&self, resource: &ResourceId) -> Option<&Watched> {
         self.watched.values().map(|(watched, _)| watched).find(|watched| watched.resource == *resource)
+    }
+
+    /// The fetch of this transfer.
+    pub fn of(&self, transfer: &TransferId) -> Option<&Watched> {
+        self.watched.get(transfer).map(|(watched, _)| watched)
     }
 
     /// Whether there are as many as one link may be told of, and none of them has ended.
@@ -220,6 +231,8 @@ mod tests {
     fn watched() -> Watched {
         Watched {
             fetch: [0; 32],
+            member: MemberId::from_random(1),
+            url: FetchUrl::new("https://a.example/").unwrap(),
             resource: ResourceId::new("r").unwrap(),
             room: RoomId::new("otter").unwrap(),
             transfer: TransferId::new("t").unwrap(),

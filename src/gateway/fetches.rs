@@ -19,7 +19,7 @@ use crate::fetch::{Ask, Fetches, Report, Reports, Watched};
 use crate::hub::{Answer, Outcome, PeerPort, RoomCommand, Wish};
 use crate::protocol::fetches::{Start, Started, Stop, event};
 use crate::protocol::rooms::Joined;
-use crate::protocol::{ErrorCode, Refusal, ResourceId, RoomId, Secret, TransferId};
+use crate::protocol::{ErrorCode, Refusal, ResourceId, RoomId, Secret, TransferId, TransferState};
 use crate::room;
 
 /// Fetches that one link may have begun and not heard of yet; one more is refused with `rate_limited`.
@@ -89,11 +89,20 @@ impl PeerPort for Ear {
     fn tell(&self, event: &room::Event) {
         let room::Event::Status(status) = event else { return };
         let now = self.fetches.hub().clock().now();
-        let report = self.links.told().reports.take(now, &status.data);
+        let (report, stuck) = {
+            let reports = &mut self.links.told().reports;
+            let stuck = reports.of(&status.data.transfer).cloned();
+            let stuck = stuck.filter(|_| status.data.state == TransferState::Suspended);
+            (reports.take(now, &status.data), stuck)
+        };
         if let Some(report) = report {
             self.say(report);
         }
         self.flush_when_due();
+        if let Some(watched) = stuck {
+            let (fetches, peer) = (self.fetches.clone(), self.links.peer.id);
+            self.fetches.hub().spawn(async move { fetches.take_over(watched, peer).await });
+        }
     }
 }
 
@@ -180,7 +189,7 @@ impl Ear {
     async fn begin(&self, start: Start, resource: ResourceId, stop: &CancellationToken) -> Outcome<Watched> {
         let Start { room, key, url, name, keep, .. } = start;
         let member = self.enter(&room, key).await?.member.id;
-        let (peer, url) = (self.links.peer.id, url.as_str().to_owned());
+        let peer = self.links.peer.id;
         let of = (room.clone(), member.clone(), resource.clone());
         let mut starting = pin!(self.fetches.start(Ask { peer, member, room, url, name, resource, keep }));
         tokio::select! {

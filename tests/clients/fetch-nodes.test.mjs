@@ -101,23 +101,23 @@ test('two nodes that are asked for the same at once start it once', async () => 
   for (const link of [fetcher, there]) await link.complete(one.transfer);
 });
 
-test('a fetch whose node is killed goes on at the node where its asker is, from where its receivers are', async () => {
-  const { asker, receiver, fetcher } = await two(A, B);
-  const file = origin.serve('/killed.bin', { bytes: randomFile(SIZE) });
-  const { transfer } = await fetcher.start(file.url, { resource: 'killed' });
-  const sink = await receiver.receive(transfer, { stopAt: 12 * MIB });
-  await sink.reaches(12 * MIB);
-  await cluster.nodes[A].kill();
-  fetcher.close();
-  const there = await Fetcher.of(cluster.nodes[B].url, asker);
-  sink.go();
-  // Until the node is known to be gone, its fetch is found there still.
-  const isTakenOver = async () => {
-    ok(await there.ask(file.url, { resource: 'killed' }));
-    return file.requests.length > 1;
-  };
-  await until('the fetch goes on', isTakenOver);
-  await arrives(sink, file.bytes);
-  await there.complete(transfer);
-  assert.ok(file.requests.slice(1).every(({ range }) => Number(/\d+/.exec(range)[0]) >= 4 * MIB), 'it began anew');
-});
+for (const how of ['kill', 'terminate']) {
+  test(`a fetch whose node ends (${how}) goes on where its asker is, from where its receivers are`, async () => {
+    const { asker, receiver, fetcher } = await two(A, B);
+    const file = origin.serve(`/${how}.bin`, { bytes: randomFile(SIZE) });
+    const started = await fetcher.start(file.url, { resource: how });
+    const sink = await receiver.receive(started.transfer, { stopAt: 12 * MIB });
+    await sink.reaches(12 * MIB);
+    await cluster.nodes[A][how]();
+    fetcher.close();
+    const there = await Fetcher.of(cluster.nodes[B].url, asker);
+    assert.deepEqual(await there.start(file.url, { resource: how }), started);
+    sink.go();
+    await arrives(sink, file.bytes);
+    await there.complete(started.transfer);
+    assert.ok(file.requests.length > 1, 'another node asked');
+    const began = file.requests.slice(1).map(({ range }) => Number(/\d+/.exec(range)[0]));
+    assert.ok(Math.min(...began) >= 4 * MIB, `it began anew: ${began}`);
+    await cluster.nodes[A].start();
+  });
+}

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import type { Fetch } from "./Fetch";
 import { Fetches } from "./Fetches";
-import { Records, type RecordStorage } from "./Records";
+import { type RecordStorage, Records } from "./Records";
 import { RoomdropError } from "./RoomdropError";
 import { FakeLink } from "./testing/FakeLink";
 
@@ -15,7 +15,9 @@ class FakeServer {
     this.asked.push({ event, say });
     const refusal = this.refuse.shift();
     if (refusal) throw refusal;
-    return event === "fetch:start" ? { transfer: "t1", resource: (say as { resource: string }).resource } : {};
+    return event === "fetch:start"
+      ? { transfer: "t1", resource: (say as { resource: string }).resource }
+      : {};
   });
 
   fetches(records = new Records(undefined, "s", "r")): Fetches {
@@ -71,7 +73,11 @@ test("what failed says why, and what was stopped is not a failure", async () => 
   server.link.up = true;
   const fetches = server.fetches();
   const failing = fetches.start(URL_);
-  server.link.hear("fetch:failed", { ...told(failing.resource), error: "fetch_failed", msg: "It has changed." });
+  server.link.hear("fetch:failed", {
+    ...told(failing.resource),
+    error: "fetch_failed",
+    msg: "It has changed.",
+  });
   expect([failing.stage, failing.error?.code, failing.error?.message]).toEqual([
     "failed",
     "fetch_failed",

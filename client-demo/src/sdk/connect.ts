@@ -103,7 +103,8 @@ export class Connection {
     const socket = this.#manager.socket("/fetches", this.#handshake);
     const link = new SocketLink(socket);
     this.#fetches = { socket, link };
-    const up = () => this.#everyRoom().map(({ fetches }) => ({ linkUp: () => fetches.resume(), linkDown: () => {} }));
+    const up = () =>
+      this.#everyRoom().map(({ fetches }) => ({ linkUp: () => fetches.resume(), linkDown: () => {} }));
     this.#follow(socket, up);
     return link;
   }

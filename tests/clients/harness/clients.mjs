@@ -56,6 +56,9 @@ export async function connect(url, { Manager, options } = DEFAULT) {
 
 const OPEN = new Set();
 
+/** Has `closeAll` call the `close` of one more link. */
+export const closeWithAll = (link) => OPEN.add(link);
+
 /** Stands in an argument for 5,000 lists in one another: more than any parser should follow, and than JavaScript's can write. */
 export const NESTED = '5,000 lists in one another';
 const NESTED_JSON = `${'['.repeat(5000)}${']'.repeat(5000)}`;

@@ -1,19 +1,16 @@
 // A member's link to `/fetches`, by the protocol reference alone: it asks for URLs and keeps what it is told.
 
 import { Manager } from 'socket.io-client';
-import { Wire } from './clients.mjs';
+import { closeWithAll, Wire } from './clients.mjs';
 import { ok } from './envelope.mjs';
-
-const OPEN = new Set();
-process.once('beforeExit', () => OPEN.forEach((fetcher) => fetcher.close()));
 
 export class Fetcher {
   /** A link of `person`'s, a member of a room, at the server of this address. */
   static async of(url, person) {
     const manager = new Manager(url, { transports: ['websocket'], reconnectionDelay: 20, reconnectionDelayMax: 100 });
     const fetcher = new Fetcher(new Wire(manager.socket('/fetches'), '/fetches'), person);
+    closeWithAll(fetcher);
     await fetcher.wire.connected();
-    OPEN.add(fetcher);
     return fetcher;
   }
 
@@ -54,7 +51,6 @@ export class Fetcher {
   }
 
   close() {
-    OPEN.delete(this);
     this.wire.socket.disconnect();
   }
 

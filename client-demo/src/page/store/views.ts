@@ -127,7 +127,9 @@ export function transferView(transfer: Incoming | Outgoing, viewer: Viewer): Tra
 export function fetchView(fetch: Fetch): FetchView {
   const { resource: id, name, progress, stage, error, final: ended } = fetch;
   const waits = stage === "offered" && progress.done === 0;
-  const own = waits ? { words: "offered; comes as it is accepted", tone: "calm" as const } : FETCH_WORDS[stage];
+  const own = waits
+    ? { words: "offered; comes as it is accepted", tone: "calm" as const }
+    : FETCH_WORDS[stage];
   return { id, name, progress, ...own, error: error?.message, ended };
 }
 
