@@ -27,7 +27,7 @@ async fn start(drain_timeout: Duration, other: Option<SocketAddr>) -> Server {
     [Some(me.clone()), other].into_iter().flatten().for_each(|node| registry.add(node));
     let broker = Arc::new(Directory::new(me, registry));
     let means = Means { broker, folder: None, hooks: Hooks::none(), store: None };
-    Server::serve(&config, listener, address, means)
+    Server::serve(&config, listener, address, means).unwrap()
 }
 
 /// One request on a connection of its own: everything that came back.

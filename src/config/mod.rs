@@ -18,8 +18,8 @@ use serde::Deserialize;
 pub use error::{ConfigError, Fault};
 pub use hooks::{Hook, HookEvent, HookOnError, HookSecret};
 pub use sections::{
-    Files, Hidden, Limits, Log, LogFormat, LogLevel, Memory, PeerUrl, Redis, Rooms, Server, SocketIo, Store,
-    StoreUrl, Straggler, Transfers,
+    Fetch, FetchCommand, Files, Hidden, Limits, Log, LogFormat, LogLevel, Memory, PeerUrl, Redis, Rooms,
+    Server, SocketIo, Store, StoreUrl, Straggler, Transfers,
 };
 
 /// The annotated defaults: every key, its unit, its default, and when to change it.
@@ -45,6 +45,8 @@ pub struct Config {
     pub redis: Redis,
     /// What is kept.
     pub store: Store,
+    /// What the server downloads for others.
+    pub fetch: Fetch,
     /// Bounds against abuse.
     pub limits: Limits,
     /// Programs that are told what happens, in the order of their numbers.
