@@ -6,7 +6,7 @@
 //! When a grace is over on *this* node is reckoned by this node's clock from when it heard that the grace
 //! began ([`Replica::poll_timeout`]), so clocks that differ do not cut a grace short.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -62,15 +62,31 @@ impl Replica {
     }
 
     /// What [`Self::write`] wrote, on a node where it is `here` now; none if it was written by something else.
+    /// When a grace began is not in it, so for this node each begins now.
     pub fn read(here: Moment, bytes: &[u8]) -> Option<Self> {
         let mut replica: Self = serde_json::from_slice(bytes).ok()?;
-        replica.reckon(here, here);
+        let over = here + replica.room.options().presence_grace;
+        replica.waits = replica.room.graces().map(|until| (until, over)).collect();
         Some(replica)
     }
 
     /// All of it but the reckoning of this node's clock; none if it cannot be written, which does not happen.
     pub fn write(&self) -> Option<Bytes> {
         serde_json::to_vec(self).ok().map(Bytes::from)
+    }
+
+    /// As [`Self::write`], for `author` to give it at `now` to a log that was forgotten. Links of other nodes
+    /// are lost in it: this copy may not have heard which of them are gone, and a node that nobody is on any
+    /// more does not hear that they are shown. Nodes that have theirs still enter them again within the grace.
+    pub fn write_anew(&self, author: NodeId, now: Moment) -> Option<Bytes> {
+        let mut anew = self.clone();
+        let others: BTreeSet<_> =
+            self.room.links().map(|peer| peer.node).filter(|node| *node != author).collect();
+        for node in others {
+            // It is never refused, and nobody is told of it.
+            let _ = anew.room.handle(now, Input::NodeLost { node });
+        }
+        anew.write()
     }
 
     /// The room as it stands.
@@ -186,13 +202,31 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_that_was_read_waits_no_longer_than_a_grace() {
-        let (mut replica, there) = (replica(), Moment::default() + HOUR);
-        let _ = replica.take(there, entry(1, 1, there, joining(link(1))));
-        let _ = replica.take(there, entry(1, 2, there, Input::Lost { peer: link(1) }));
-        let here = Moment::default() + SECOND;
-        let read = Replica::read(here, &replica.write().unwrap()).unwrap();
-        assert_eq!(read.poll_timeout(), Some(here + options().presence_grace));
+    fn a_copy_that_was_read_waits_a_grace_whatever_the_clocks_say() {
+        for ahead in [Duration::ZERO, 2 * HOUR] {
+            let (mut replica, there) = (replica(), Moment::default() + ahead);
+            let _ = replica.take(there, entry(1, 1, there, joining(link(1))));
+            let _ = replica.take(there, entry(1, 2, there, Input::Lost { peer: link(1) }));
+            let here = Moment::default() + HOUR;
+            let read = Replica::read(here, &replica.write().unwrap()).unwrap();
+            assert_eq!(read.poll_timeout(), Some(here + options().presence_grace));
+        }
+    }
+
+    #[test]
+    fn a_log_that_begins_anew_has_the_links_of_its_author_alone_and_everyone_within_a_grace() {
+        let (mut replica, now) = (replica(), Moment::default() + HOUR);
+        let other = PeerId { node: NodeId(7), number: 1 };
+        let _ = replica.take(now, entry(1, 1, now, joining(link(1))));
+        let fresh = Some(Fresh { member: MemberId::from_random(2), key: Secret::from_random(2) });
+        let ben = Input::Join { peer: other, knock: join(Some("ben"), None).into(), fresh };
+        let _ = replica.take(now, entry(7, 1, now, ben));
+        let author = link(1).node;
+        let read = Replica::read(now, &replica.write_anew(author, now).unwrap()).unwrap();
+        assert_eq!(read.room().links().collect::<Vec<_>>(), [link(1)]);
+        assert_eq!(read.poll_timeout(), Some(now + options().presence_grace));
+        assert_eq!((read.last_of(NodeId(1)), read.last_of(NodeId(7))), (1, 1));
+        assert_eq!(replica.room().links().count(), 2);
     }
 
     #[test]

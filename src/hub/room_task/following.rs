@@ -12,9 +12,9 @@ use super::people::Owed;
 use super::queue::{Own, Showing, peer_of};
 use super::{Service, Task, View};
 use crate::broker::{Heard, NotAppended, Position, Story};
+use crate::protocol::Refusal;
 use crate::protocol::node::NodeId;
 use crate::protocol::rooms::Presented;
-use crate::protocol::{ErrorCode, Refusal};
 use crate::room::{Entry, Event, Input, Output, PeerId, Replica, Reply, Room};
 
 /// How soon a service that is away is tried again.
@@ -127,7 +127,7 @@ impl Task {
         self.line.drop_calls();
         self.queue.give_again();
         self.service = Service::OtherLog { by: Instant::now() + PATIENCE };
-        if let Some(state) = self.log.write() {
+        if let Some(state) = self.log.write_anew(self.me, self.now()) {
             self.line.seed(state);
         }
     }
@@ -153,8 +153,11 @@ impl Task {
         }
         if let Some(outcome) = self.log.take(self.now(), entry) {
             let outputs = drain(self.log.room_mut());
+            if author == self.me && outcome.is_err() {
+                self.queue.forget(count);
+            }
             match own {
-                Some(Own { showing, .. }) if self.is_to_be_repeated(&input, &outcome) => {
+                Some(Own { showing, .. }) if self.is_to_be_repeated(&input, &outcome, &showing) => {
                     self.repeat(input, showing);
                 }
                 own => self.learn(author, &input, own, outcome, outputs),
@@ -195,6 +198,7 @@ impl Task {
         outputs: Vec<Output>,
     ) {
         self.note_drops(input, &outcome);
+        self.note_link(input, &outcome);
         match input {
             Input::Join { peer, .. } if outcome.is_err() && self.peers.contains_key(peer) => {
                 self.show_out(*peer);
@@ -208,31 +212,6 @@ impl Task {
         if matches!(self.view, View::Together) {
             self.carry_out(outputs);
         }
-    }
-
-    /// Whether a word of a link is to be said again: others held this node for lost, and it enters again
-    /// before.
-    fn is_to_be_repeated(&mut self, input: &Input, outcome: &Result<Reply, Refusal>) -> bool {
-        let is_refused = matches!(outcome, Err(refusal) if refusal.code == ErrorCode::RoomNotFound);
-        let peer = peer_of(input).filter(|peer| is_refused && self.peers.contains_key(peer));
-        peer.is_some_and(|peer| self.is_entering(peer) || self.enter_again(peer))
-    }
-
-    fn is_entering(&self, peer: PeerId) -> bool {
-        let is_its = |input: &Input| matches!(input, Input::Join { peer: known, .. } if *known == peer);
-        self.queue.iter().any(|own| is_its(&own.entry.input))
-    }
-
-    /// Lets a link into the log again as who it is for people here. Whether it is anyone.
-    fn enter_again(&mut self, peer: PeerId) -> bool {
-        let Some(input) = self.shown().room().entering(peer) else { return false };
-        self.repeat(input, Showing::Shown);
-        true
-    }
-
-    fn repeat(&mut self, input: Input, showing: Showing<Owed>) {
-        let entry = self.entry(input);
-        self.queue.push(entry, showing);
     }
 
     /// From now on people of this node are shown a copy of its own.

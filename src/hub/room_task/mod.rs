@@ -14,10 +14,12 @@
 //! | `people` | commands of people and transfers: what becomes an entry, what is read at once, who is answered |
 //! | `offering` | offers, and the hooks that are asked about them or told |
 //! | `following` | what the log says; being alone when it cannot be reached, and coming back |
+//! | `again` | what the log refused because it does not know the link any more |
 //! | `queue` | this node's entries on their way |
 //! | `line` | the calls to the broker |
 //! | `drops` | which drops and transfers are found here |
 
+mod again;
 mod drops;
 mod following;
 mod line;
@@ -34,6 +36,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use self::again::Entered;
 use self::drops::Drops;
 use self::line::Line;
 use self::people::Owed;
@@ -66,6 +69,7 @@ pub(super) struct Task {
     /// Reads of a link that has said something before which is still on its way.
     held: VecDeque<(u64, Command)>,
     peers: HashMap<PeerId, Arc<dyn PeerPort>>,
+    entered: Entered,
     drops: Drops,
     /// Entries that came since the log was compacted, in bytes.
     grown: usize,
@@ -127,6 +131,7 @@ impl Task {
             queue: Queue::new(),
             held: VecDeque::new(),
             peers: HashMap::new(),
+            entered: Entered::default(),
             drops: Drops::new(hub.clone(), handle.clone()),
             grown: 0,
             ticking: None,

@@ -125,6 +125,7 @@ impl Task {
         let outputs = drain(shown.room_mut());
         let is_taken = outcome.is_ok();
         self.note_drops(&input, &outcome);
+        self.note_link(&input, &outcome);
         self.settle(owed, outcome);
         self.carry_out(outputs);
         self.forget_ports();

@@ -153,6 +153,13 @@ impl<T> Queue<T> {
         }
     }
 
+    /// An entry that came back, and was refused, is not to be said to another log.
+    pub(super) fn forget(&mut self, count: u64) {
+        if let Some((_, bytes)) = self.remembered.pop_back_if(|(known, _)| *known == count) {
+            self.remembered_bytes -= bytes.len();
+        }
+    }
+
     /// The log is another one, which has this node's entries up to `count`: those are done, and those after
     /// it are to be appended, also such as had come back.
     pub(super) fn continue_after(&mut self, count: u64) {
@@ -301,6 +308,20 @@ mod tests {
         assert_eq!(sent(&queue).iter().map(|(count, _)| *count).collect::<Vec<_>>(), [2, 3, 4, 5]);
         queue.continue_after(4);
         assert_eq!(sent(&queue), [(5, 0)]);
+    }
+
+    #[test]
+    fn what_was_refused_is_not_given_to_another_log() {
+        let mut queue = Queue::<()>::new();
+        for count in 1..=3 {
+            queue.push(entry(count, Input::Tick), Showing::Shown);
+        }
+        queue.next_batch();
+        assert!((1..=2).all(|count| queue.take(count).is_some()));
+        queue.forget(2);
+        queue.forget(2);
+        queue.continue_after(0);
+        assert_eq!(sent(&queue), [(1, 0), (3, 0)]);
     }
 
     #[test]

@@ -251,6 +251,51 @@ async fn what_only_the_forgotten_log_and_its_author_knew_is_said_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_left_a_node_that_keeps_the_room_no_more_does_not_come_back_with_a_log_that_is_given_again() {
+    let world = World::of(2);
+    let _ann = world.enter(1, "ann").await;
+    let ben = world.enter(2, "ben").await;
+    pass(MOMENT).await;
+    world.service.cut(1);
+    ben.lose();
+    pass(2 * GRACE).await;
+    assert!(world.hubs[&2].room(&otter()).is_none());
+    world.service.forget();
+    world.service.mend(1);
+    pass(2 * GRACE).await;
+    let looks = world.looks().await;
+    assert_eq!(World::agree(&looks).0, [("ann".to_owned(), true)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_said_alone_by_who_has_left_since_is_not_lost_with_a_log_that_is_given_again() {
+    let world = World::of(2);
+    let ann = world.enter(1, "ann").await;
+    let ben = world.enter(2, "ben").await;
+    let cat = world.enter(2, "cat").await;
+    pass(MOMENT).await;
+    ann.told();
+    world.service.cut(2);
+    ben.say("one").await;
+    cat.say("two").await;
+    ben.say("three").await;
+    ben.leave().await;
+    let refused = ben.say_later("four").await.unwrap().unwrap_err();
+    assert_eq!(refused.code, ErrorCode::RoomNotFound);
+    cat.lose();
+    world.service.forget();
+    pass(2 * GRACE).await;
+    assert_eq!(ann.told(), ["left ben", "left cat"]);
+    world.service.mend(2);
+    pass(2 * GRACE).await;
+    let heard = ann.told();
+    let said: Vec<_> = heard.iter().filter(|what| !what.contains(' ')).collect();
+    assert_eq!(said, ["one", "two", "three"]);
+    let looks = world.looks().await;
+    assert_eq!(World::agree(&looks).0, [("ann".to_owned(), true)]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_appended_twice_or_said_to_have_failed_happens_once() {
     let world = World::of(2);
     world.service.faults(Faults { repeats: true, denies_every: Some(3), ..Faults::default() });
