@@ -215,6 +215,7 @@ fn hub_options(config: &Config) -> hub::Options {
         rooms: limits.rooms,
         transfers: limits.transfers,
         downloads_per_token: limits.downloads_per_token,
+        upload_patience: limits.upload_patience,
     }
 }
 

@@ -9,11 +9,14 @@ mod error;
 mod health;
 mod origin;
 pub mod page;
+mod put;
 pub mod range;
+mod take;
+mod visit;
 mod zip;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, put};
 
 pub use self::health::Health;
 pub use self::origin::{Origins, check as check_origin};
@@ -25,6 +28,9 @@ pub fn routes(hub: Hub, health: Health) -> Router {
     Router::new()
         .route("/transfers/{id}/content", get(content::serve).head(content::serve))
         .route("/drops/{id}/content", get(zip::serve).head(zip::serve))
+        .route("/rooms/{room}", put(put::nameless))
+        .route("/rooms/{room}/", put(put::nameless))
+        .route("/rooms/{room}/{*filename}", get(take::serve).head(take::serve).put(put::serve))
         .merge(health::routes(health))
         .merge(page::routes())
         .fallback(error::not_found)

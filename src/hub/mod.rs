@@ -20,6 +20,7 @@ mod transfer_task;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use dashmap::DashMap;
 use tokio::sync::watch;
@@ -68,6 +69,8 @@ pub struct Options {
     pub transfers: usize,
     /// HTTP downloads at once by one token, at most; beyond it, `rate_limited`.
     pub downloads_per_token: usize,
+    /// How long an upload by HTTP may not move, while a receiver waits for it, before it fails.
+    pub upload_patience: Duration,
 }
 
 /// A transfer as its room offered it.

@@ -140,7 +140,7 @@ impl RoomHandle {
     }
 
     /// Puts a command into the mailbox, waiting for room.
-    pub(super) async fn send_when_there_is_room(&self, command: Command) {
+    pub async fn send_when_there_is_room(&self, command: Command) {
         let _ = self.mailbox.send(command).await;
     }
 

@@ -10,7 +10,7 @@ use super::transfer_handle::{Command, Holder, SinkBox, SourceBox};
 use super::transfer_task::{Asker, OpenSink, Task, WaitingSource};
 use crate::protocol::rooms::Status;
 use crate::protocol::transfers::{SinkOpened, SourceOpened};
-use crate::protocol::{Digest, Envelope, ErrorCode, MemberId, Secret, TransferState};
+use crate::protocol::{Digest, Envelope, ErrorCode, MemberId, ReceiverState, Secret, TransferState};
 use crate::relay::SinkId;
 use crate::room::{PeerId, envelope};
 
@@ -112,9 +112,11 @@ impl Task {
         self.carry_out();
     }
 
-    /// How it stands, for a party that has just come; nothing while nobody has accepted.
+    /// How it stands, for a party that has just come; nothing while nobody has answered.
     fn news(&mut self) -> Option<Arc<Envelope<Status>>> {
-        if self.session.transfer().state() == TransferState::Offered {
+        let transfer = self.session.transfer();
+        let is_answered = transfer.receivers().any(|(_, state)| state != ReceiverState::Invited);
+        if transfer.state() == TransferState::Offered && !is_answered {
             return None;
         }
         let now = self.hub.clock().now();

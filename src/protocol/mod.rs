@@ -24,6 +24,7 @@ mod digest;
 mod envelope;
 mod field;
 pub mod frame;
+pub mod http;
 mod id;
 pub mod limits;
 mod moment;

@@ -50,6 +50,7 @@ fn options(presence_grace: Duration) -> Options {
         rooms: 100,
         transfers: 1000,
         downloads_per_token: 4,
+        upload_patience: Duration::from_secs(3600),
     }
 }
 
