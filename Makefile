@@ -73,7 +73,7 @@ test-sdk: page
 	@$(STEP) 'SDK and page: tests' npm test --prefix client-demo
 
 .PHONY: test-rust
-test-rust: rust page redis
+test-rust: rust page redis .venv/installed
 	@$(NEED) 'openssl version' openssl
 	@$(STEP) 'Rust: format' cargo fmt --check
 	@$(STEP) 'Rust: lints' cargo clippy --locked --all-targets -- -D warnings

@@ -14,7 +14,7 @@ use tower::ServiceBuilder;
 
 use crate::broker::redis::{Options, Redis, StartError};
 use crate::broker::{Broker, Memory};
-use crate::config::{self, Config, PeerUrl};
+use crate::config::{self, Config, PeerUrl, StoreUrl};
 use crate::gateway::compat::{self, LinkLayer, Links};
 use crate::gateway::routing::{self, Routing, RoutingLayer};
 use crate::gateway::{self, Gateway};
@@ -22,6 +22,7 @@ use crate::hub::{self, Hub};
 use crate::net::{self, Listener};
 use crate::protocol::node::{Node, NodeId};
 use crate::protocol::transfers::ChunkSizes;
+use crate::store::{self, GRACE, Place, Store, StoreError, Sweeper};
 use crate::{http, relay, room, transfer};
 
 /// How long the parts may take to end once nothing is waited for any more.
@@ -53,6 +54,8 @@ pub struct Server {
     stop: CancellationToken,
     serving: JoinHandle<std::io::Result<()>>,
     drain_timeout: Duration,
+    /// Where something may be kept.
+    _sweeper: Option<Sweeper>,
 }
 
 /// Why there is no server.
@@ -61,9 +64,15 @@ pub enum NotStarted {
     /// The address is in use, not ours, or not allowed.
     #[error("cannot serve there: {0}; choose another address with --listen")]
     Listen(#[from] std::io::Error),
+    /// The folder to serve is none, or may not be read.
+    #[error("files.dir: cannot be served: {0}; name a folder that this program may read, or \"none\"")]
+    Folder(std::io::Error),
     /// The Redis cannot be meant.
     #[error("redis: {0}")]
     Redis(#[from] StartError),
+    /// The storage cannot be meant.
+    #[error("{0}")]
+    Store(#[from] StoreError),
 }
 
 impl Server {
@@ -72,14 +81,24 @@ impl Server {
     /// # Errors
     /// See [`NotStarted`]. A Redis that cannot be reached is no error: it is waited for.
     pub async fn start(config: &Config) -> Result<Self, NotStarted> {
+        let folder = config.files.dir.as_deref().map(http::Folder::open).transpose();
+        let folder = folder.map_err(NotStarted::Folder)?;
         let listener = Listener::bind(config.server.listen, net::Options::default()).await?;
         let address = axum::serve::Listener::local_addr(&listener)?;
         let broker = broker(&config.redis, node(&config.server, address))?;
-        Ok(Self::serve(config, listener, address, broker))
+        let store = store(&config.store)?;
+        Ok(Self::serve(config, listener, address, broker, folder, store))
     }
 
     /// Puts the parts together.
-    fn serve(config: &Config, listener: Listener, address: SocketAddr, broker: Arc<dyn Broker>) -> Self {
+    fn serve(
+        config: &Config,
+        listener: Listener,
+        address: SocketAddr,
+        broker: Arc<dyn Broker>,
+        folder: Option<http::Folder>,
+        store: Option<Store>,
+    ) -> Self {
         let (leaving, stop) = (CancellationToken::new(), CancellationToken::new());
         let options = hub_options(config);
         let hub = match &config.redis.url {
@@ -98,13 +117,14 @@ impl Server {
             .layer(compat::layer())
             .layer(socket_io);
         let health = http::Health::new(broker.clone(), leaving.clone());
-        let router = http::routes(hub.clone(), health).layer(layers);
+        let router = http::routes(hub.clone(), health, folder).layer(layers);
         let service = router.into_make_service_with_connect_info::<net::Peer>();
         let stopped = stop.clone().cancelled_owned();
         let serving = axum::serve(listener, service).with_graceful_shutdown(stopped);
         let serving = tokio::spawn(serving.into_future());
         let drain_timeout = config.server.drain_timeout;
-        Self { address, broker, hub, io, links, routing, leaving, stop, serving, drain_timeout }
+        let _sweeper = store.map(Sweeper::start);
+        Self { address, broker, hub, io, links, routing, leaving, stop, serving, drain_timeout, _sweeper }
     }
 
     /// Where it listens.
@@ -151,6 +171,18 @@ impl Server {
         tokio::join!(gateway::move_clients(&self.io, &self.links, spread), sleep(spread));
         self.routing.at_rest().await;
     }
+}
+
+/// Where things are kept, if anything is.
+fn store(config: &config::Store) -> Result<Option<Store>, StoreError> {
+    let place = match &config.url {
+        StoreUrl::Nowhere => return Ok(None),
+        StoreUrl::Folder(folder) => Place::Folder(folder.clone()),
+        StoreUrl::S3 { bucket, prefix } => Place::S3 { bucket: bucket.clone(), prefix: prefix.clone() },
+    };
+    let config::Store { lifetime, max_size, quota, .. } = *config;
+    let options = store::Options { place, lifetime, max_size, quota, grace: GRACE };
+    Store::open(options, std::env::vars_os()).map(Some)
 }
 
 /// This run of this node, listening on `address`.

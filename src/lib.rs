@@ -9,9 +9,10 @@
 //! |---|---|---|
 //! | [`app`] | load, wire, drain | rules, defaults |
 //! | [`gateway`] | Socket.IO: one file per namespace; event → command, in arrival order | state that must outlive a link, rules |
-//! | [`http`] | downloads, the page, health; one mapping from error code to response | rules |
+//! | [`http`] | downloads, the served folder, the page, health; one mapping from error code to response | rules |
 //! | [`hub`] | handles and tasks: one task per transfer, one per room; turns decisions into calls on ports | protocol `if`s |
 //! | [`broker`] | the port between nodes: frames, records, one log per room; `memory` for a node alone, `redis` for many | promises that pub/sub cannot keep |
+//! | [`store`] | what is kept: content-addressed chunks, manifests, records, in a folder or S3-compatible storage | retention policy |
 //! | [`net`] | the listener: connections that read big, can be cut, and notice a dead peer | HTTP, Socket.IO |
 //! | [`relay`] | lanes, windows, splitting and merging, the memory budget: a pure machine | async, clocks, sockets |
 //! | [`transfer`] | the life of a transfer: states, receivers, time-outs: a pure machine | byte counting |
@@ -30,6 +31,7 @@ pub mod net;
 pub mod protocol;
 pub mod relay;
 pub mod room;
+pub mod store;
 pub mod transfer;
 
 pub mod app;

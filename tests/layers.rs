@@ -14,11 +14,18 @@ use walkdir::WalkDir;
 const TABLE: &[(&str, &[&str])] = &[
     ("main", &["app", "log", "config"]),
     ("lib", &[]),
-    ("app", &["gateway", "http", "hub", "broker", "net", "relay", "transfer", "room", "config", "protocol"]),
+    (
+        "app",
+        &[
+            "gateway", "http", "hub", "broker", "net", "relay", "transfer", "room", "store", "config",
+            "protocol",
+        ],
+    ),
     ("gateway", &["hub", "broker", "net", "relay", "transfer", "room", "config", "protocol"]),
     ("http", &["hub", "broker", "net", "relay", "transfer", "room", "config", "protocol"]),
     ("hub", &["broker", "relay", "transfer", "room", "config", "protocol"]),
     ("broker", &["protocol"]),
+    ("store", &["protocol"]),
     ("log", &["config"]),
     ("net", &[]),
     ("relay", &["protocol"]),

@@ -26,13 +26,14 @@ pub(super) fn faults(config: &Config, known: &[Fault]) -> Vec<Fault> {
 }
 
 fn rules(config: &Config) -> Vec<Rule> {
-    let Config { socketio, transfers, memory, limits, .. } = config;
+    let Config { socketio, transfers, memory, store, limits, .. } = config;
     // Long polling carries bytes as base64: four characters for every three bytes.
     let chunk_as_text = transfers.chunk_max.div_ceil(3).saturating_mul(4).saturating_add(ENVELOPE);
     vec![
         at_most(["transfers.chunk_min", "transfers.chunk_max"], transfers.chunk_min, transfers.chunk_max),
         at_most(["transfers.chunk_max", "transfers.window"], transfers.chunk_max, transfers.window),
         at_most(["transfers.window", "memory.budget"], transfers.window, memory.budget),
+        at_most(["store.max_size", "store.quota"], store.max_size, store.quota),
         Rule {
             keys: ["socketio.max_payload", "transfers.chunk_max"],
             holds: socketio.max_payload >= chunk_as_text,

@@ -16,8 +16,8 @@ use serde::Deserialize;
 
 pub use error::{ConfigError, Fault};
 pub use sections::{
-    Hidden, Limits, Log, LogFormat, LogLevel, Memory, PeerUrl, Redis, Rooms, Server, SocketIo, Straggler,
-    Transfers,
+    Files, Hidden, Limits, Log, LogFormat, LogLevel, Memory, PeerUrl, Redis, Rooms, Server, SocketIo, Store,
+    StoreUrl, Straggler, Transfers,
 };
 
 /// The annotated defaults: every key, its unit, its default, and when to change it.
@@ -37,8 +37,12 @@ pub struct Config {
     pub transfers: Transfers,
     /// All transfers together.
     pub memory: Memory,
+    /// The served folder.
+    pub files: Files,
     /// What joins many nodes.
     pub redis: Redis,
+    /// What is kept.
+    pub store: Store,
     /// Bounds against abuse.
     pub limits: Limits,
     /// What is written about the running server, and where.

@@ -123,6 +123,15 @@ pub struct Memory {
     pub budget: u64,
 }
 
+/// `[files]`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Files {
+    /// The folder served under `/download/`; `None` serves none.
+    #[serde(deserialize_with = "values::path_or_none")]
+    pub dir: Option<PathBuf>,
+}
+
 /// `[redis]`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -152,6 +161,40 @@ impl fmt::Debug for Hidden {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Hidden(…)")
     }
+}
+
+/// `[store]`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Store {
+    /// Where things are kept.
+    #[serde(deserialize_with = "values::store_url")]
+    pub url: StoreUrl,
+    /// How long.
+    #[serde(deserialize_with = "values::duration")]
+    pub lifetime: Duration,
+    /// Bytes of one file, at most; no more than `quota`.
+    #[serde(deserialize_with = "values::size")]
+    pub max_size: u64,
+    /// Bytes of all of them, at most.
+    #[serde(deserialize_with = "values::size")]
+    pub quota: u64,
+}
+
+/// Where things are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreUrl {
+    /// Nowhere.
+    Nowhere,
+    /// In a folder.
+    Folder(PathBuf),
+    /// In S3-compatible storage.
+    S3 {
+        /// The bucket.
+        bucket: String,
+        /// What all keys begin with; may be empty.
+        prefix: String,
+    },
 }
 
 /// `[limits]`.

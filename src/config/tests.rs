@@ -46,10 +46,14 @@ fn the_defaults_are_the_documented_ones() {
     assert_eq!(config.transfers.straggler, Straggler::Split);
     assert_eq!(config.transfers.max_size, None);
     assert_eq!(config.memory.budget, 512 << 20);
+    assert_eq!(config.files.dir, None);
     assert_eq!(
         (config.redis.url, config.redis.cluster, config.redis.prefix.as_str()),
         (None, false, "roomdrop")
     );
+    assert_eq!(config.store.url, StoreUrl::Folder("./data".into()));
+    assert_eq!(config.store.lifetime, Duration::from_secs(24 * 3600));
+    assert_eq!((config.store.max_size, config.store.quota), (2 << 30, 20 << 30));
     assert_eq!((config.limits.rooms, config.limits.transfers), (100_000, 200_000));
     assert_eq!((config.limits.drops_per_room, config.limits.files_per_drop), (1000, 10_000));
     assert_eq!((config.limits.message_bytes, config.limits.downloads_per_token), (16 << 10, 8));
@@ -130,6 +134,22 @@ fn a_node_has_a_name_and_an_address_for_the_others() {
 }
 
 #[test]
+fn things_are_kept_in_a_folder_in_a_bucket_or_nowhere() {
+    let s3 = |bucket: &str, prefix: &str| StoreUrl::S3 { bucket: bucket.into(), prefix: prefix.into() };
+    for (text, url) in [
+        ("none", StoreUrl::Nowhere),
+        ("file:./data", StoreUrl::Folder("./data".into())),
+        ("file:/var/lib/roomdrop", StoreUrl::Folder("/var/lib/roomdrop".into())),
+        ("file:///var/lib/roomdrop", StoreUrl::Folder("/var/lib/roomdrop".into())),
+        ("s3://bucket", s3("bucket", "")),
+        ("s3://bucket/", s3("bucket", "")),
+        ("s3://my.bucket/some/prefix/", s3("my.bucket", "some/prefix")),
+    ] {
+        assert_eq!(from_env(&[("ROOMDROP_STORE__URL", text)]).unwrap().store.url, url, "{text}");
+    }
+}
+
+#[test]
 fn all_faults_are_told_at_once_each_with_its_key_and_its_layer() {
     let file = "[transfers]\nwindow = \"8 MB of\"\nlanes = 4\n[rooms]\nmax_members = 0\n[cloud]\nurl = \"x\"";
     let variables = [("ROOMDROP_MEMORY__BUDGET", "-1"), ("ROOMDROP_SERVER__DRAIN_TIMEOUT", "30")];
@@ -191,6 +211,21 @@ fn a_value_that_is_none_of_its_kind_is_a_fault_of_its_key_alone() {
         ("rooms.history", &["-1", "\"all\""]),
         ("transfers.straggler", &["\"wait\"", "1"]),
         ("transfers.max_size", &["\"unlimited\"", "0"]),
+        ("files.dir", &["\"\"", "3", "[]"]),
+        (
+            "store.url",
+            &[
+                "\"\"",
+                "\"data\"",
+                "\"file:\"",
+                "\"s3://\"",
+                "\"s3://b/../c\"",
+                "\"s3://b//c\"",
+                "\"http://a\"",
+                "7",
+            ],
+        ),
+        ("store.quota", &["0", "\"none\""]),
         ("log.level", &["\"loud\"", "3"]),
         ("log.file", &["\"\"", "1"]),
     ] {

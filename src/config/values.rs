@@ -10,7 +10,7 @@ use bytesize::ByteSize;
 use serde::de::{Deserialize, Deserializer, Error};
 use toml::Value;
 
-use super::{Hidden, PeerUrl};
+use super::{Hidden, PeerUrl, StoreUrl};
 
 /// The word that switches a key off.
 const NONE: &str = "none";
@@ -110,7 +110,7 @@ pub(super) fn path_or_none<'de, D: Deserializer<'de>>(from: D) -> Result<Option<
     match value.as_str() {
         Some(NONE) => Ok(None),
         Some(path) if !path.trim().is_empty() => Ok(Some(PathBuf::from(path))),
-        _ => Err(not_a(&value, "path", "\"/var/log/roomdrop.log\" or \"none\"")),
+        _ => Err(not_a(&value, "path", "\"/an/absolute/path\" or \"none\"")),
     }
 }
 
@@ -177,6 +177,33 @@ pub(super) fn hidden_url_or_none<'de, D: Deserializer<'de>>(from: D) -> Result<O
             "is not a URL of Redis; write like \"redis://user:password@host:6379\" or \"none\"",
         )),
     }
+}
+
+pub(super) fn store_url<'de, D: Deserializer<'de>>(from: D) -> Result<StoreUrl, D::Error> {
+    let value = Value::deserialize(from)?;
+    let read = |text: &str| {
+        if text == NONE {
+            return Some(StoreUrl::Nowhere);
+        }
+        if let Some(path) = text.strip_prefix("file:") {
+            // "file:///var/lib/x" and "file:/var/lib/x" are one path (RFC 8089 §2), "file:./data" is relative.
+            let path = path.strip_prefix("//").unwrap_or(path);
+            return (!path.is_empty()).then(|| StoreUrl::Folder(PathBuf::from(path)));
+        }
+        let (bucket, prefix) = match text.strip_prefix("s3://")?.split_once('/') {
+            Some((bucket, prefix)) => (bucket, prefix.trim_end_matches('/')),
+            None => (text.strip_prefix("s3://")?, ""),
+        };
+        let is_fine = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        let is_part = |part: &str| {
+            !part.is_empty() && !part.bytes().all(|byte| byte == b'.') && part.bytes().all(is_fine)
+        };
+        (is_part(bucket) && (prefix.is_empty() || prefix.split('/').all(is_part)))
+            .then(|| StoreUrl::S3 { bucket: bucket.to_owned(), prefix: prefix.to_owned() })
+    };
+    value.as_str().and_then(|text| read(text.trim())).ok_or_else(|| {
+        not_a(&value, "place to keep things", "\"file:./data\", \"s3://bucket/prefix\" or \"none\"")
+    })
 }
 
 pub(super) fn prefix<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {

@@ -23,7 +23,7 @@ use crate::hub::{Described, Holder, Hub, Source, TransferCommand, TransferHandle
 use crate::protocol::{ErrorCode, Secret, TransferId, TransferState};
 
 /// What a shown file may do: nothing at all.
-const SANDBOX: HeaderValue =
+pub(super) const SANDBOX: HeaderValue =
     HeaderValue::from_static("sandbox; default-src 'none'; style-src 'unsafe-inline'");
 
 /// How long a download waits for a token to be looked up, while records cannot be reached.

@@ -37,6 +37,11 @@ pub(super) async fn not_found() -> Refused {
     ErrorCode::NotFound.into()
 }
 
+/// What an address that is there is answered with when it cannot do what is asked; axum adds `Allow`.
+pub(super) async fn method_not_allowed() -> Refused {
+    ErrorCode::MethodNotAllowed.into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,4 +1,4 @@
-//! What is had by plain HTTP: the page, downloads, health. One mapping from an error to a response, and
+//! What is had by plain HTTP: the page, downloads, the served folder, health. One mapping from an error to a response, and
 //! no rules: what may be had is decided below.
 
 mod ask;
@@ -6,6 +6,7 @@ mod content;
 pub mod disposition;
 mod download;
 mod error;
+mod folder;
 mod health;
 mod origin;
 pub mod page;
@@ -18,13 +19,14 @@ mod zip;
 use axum::Router;
 use axum::routing::{get, put};
 
+pub use self::folder::Folder;
 pub use self::health::Health;
 pub use self::origin::{Origins, check as check_origin};
 
 use crate::hub::Hub;
 
-/// Every route of the server but Socket.IO's.
-pub fn routes(hub: Hub, health: Health) -> Router {
+/// Every route of the server but Socket.IO's; `/download/` where there is a `folder` to serve.
+pub fn routes(hub: Hub, health: Health, folder: Option<Folder>) -> Router {
     Router::new()
         .route("/transfers/{id}/content", get(content::serve).head(content::serve))
         .route("/drops/{id}/content", get(zip::serve).head(zip::serve))
@@ -33,6 +35,8 @@ pub fn routes(hub: Hub, health: Health) -> Router {
         .route("/rooms/{room}/{*filename}", get(take::serve).head(take::serve).put(put::serve))
         .merge(health::routes(health))
         .merge(page::routes())
+        .merge(folder::routes(folder))
+        .method_not_allowed_fallback(error::method_not_allowed)
         .fallback(error::not_found)
         .with_state(hub)
 }

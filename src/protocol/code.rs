@@ -52,7 +52,11 @@ codes! {
     SourceFailed "source_failed" 502 "The sender can no longer read the file, or it has changed; ask for it to be offered again.";
     TooSlow "too_slow" 408 "You took the bytes slower than this transfer can wait; ask for it to be offered again.";
     RangeNotSatisfiable "range_not_satisfiable" 416 "The range begins beyond the end; ask from the start.";
+    PreconditionFailed "precondition_failed" 412 "The file is not the one you hold any more; ask for it anew.";
     NotFound "not_found" 404 "There is nothing here; check the address.";
+    StorageFull "storage_full" 507 "There is no room to keep this; offer it without keep, or try again when something has expired.";
+    StorageUnavailable "storage_unavailable" 503 "The server cannot reach what it keeps; try again in a while, and tell the operator if it stays so.";
+    MethodNotAllowed "method_not_allowed" 405 "This address takes another method; the answer's Allow header names it.";
     Expired "expired" 410 "The time for this transfer is over; ask for it to be offered again.";
     Internal "internal" 500 "The server made a mistake; try again, and tell the operator if it stays so.";
 }

@@ -41,9 +41,54 @@ impl Digest {
         }
     }
 
+    /// What makes a digest of this algorithm, part by part.
+    pub fn digester(&self) -> Digester {
+        match self {
+            Self::Blake3(_) => Digester::blake3(),
+            Self::Sha256(_) => Digester::Sha256(sha2::Sha256::new()),
+            Self::Md5(_) => Digester::Md5(md5::Md5::new()),
+        }
+    }
+
     /// Whether both are of one algorithm, so that a difference means different bytes.
     pub fn is_comparable(&self, other: &Self) -> bool {
         std::mem::discriminant(self) == std::mem::discriminant(other)
+    }
+}
+
+/// Makes a digest of bytes that come part by part.
+#[derive(Debug, Clone)]
+pub enum Digester {
+    /// BLAKE3.
+    Blake3(Box<blake3::Hasher>),
+    /// SHA-256.
+    Sha256(sha2::Sha256),
+    /// MD5.
+    Md5(md5::Md5),
+}
+
+impl Digester {
+    /// One for BLAKE3.
+    pub fn blake3() -> Self {
+        Self::Blake3(Box::default())
+    }
+
+    /// The next bytes. Costs one pass over them.
+    pub fn update(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Blake3(hasher) => drop(hasher.update(bytes)),
+            Self::Sha256(hasher) => hasher.update(bytes),
+            Self::Md5(hasher) => hasher.update(bytes),
+        }
+    }
+
+    /// The digest of all of them.
+    pub fn finish(self) -> Digest {
+        match self {
+            Self::Blake3(hasher) => Digest::Blake3(*hasher.finalize().as_bytes()),
+            Self::Sha256(hasher) => Digest::Sha256(hasher.finalize().into()),
+            Self::Md5(hasher) => Digest::Md5(hasher.finalize().into()),
+        }
     }
 }
 
@@ -97,6 +142,10 @@ mod tests {
             let digest = Digest::parse(text).unwrap();
             assert!(digest.matches(b"abc"), "{text}");
             assert!(!digest.matches(b"abd"), "{text}");
+            let mut digester = digest.digester();
+            digester.update(b"a");
+            digester.update(b"bc");
+            assert_eq!(digester.finish(), digest);
             assert_eq!(digest.to_string(), text);
         }
     }

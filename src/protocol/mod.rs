@@ -37,7 +37,7 @@ pub mod transfers;
 mod typescript;
 
 pub use code::{ErrorCode, Refusal};
-pub use digest::Digest;
+pub use digest::{Digest, Digester};
 pub use envelope::{Code, Envelope, Problem};
 pub use field::{DisplayName, MediaType, Note, Passphrase};
 pub use id::{DropId, MemberId, MessageId, RoomId, Secret, TransferId};
