@@ -5,6 +5,7 @@
 import type { Drop, Incoming, Outgoing, Progress, ReceiverState, RoomState, TransferState } from "../../sdk";
 
 export type Action =
+  | "play"
   | "accept"
   | "download"
   | "reject"
@@ -29,6 +30,10 @@ export interface TransferView {
   path: string;
   direction: "incoming" | "outgoing";
   progress: Progress;
+  /** What a player can make of it, if anything. */
+  media: "audio" | "video" | undefined;
+  /** Whether its size is not known yet. */
+  live: boolean;
   /** Whether a progress bar makes sense. */
   moving: boolean;
   words: string;
@@ -89,6 +94,8 @@ export function transferView(transfer: Incoming | Outgoing, viewer: Viewer): Tra
     direction: transfer.direction,
     progress: transfer.progress,
     moving,
+    media: mediaOf(transfer.type),
+    live: transfer.size === null,
     ...(moving && !online ? OFFLINE : own),
     error: transfer.error?.message,
     actions: transfer.direction === "incoming" ? incomingActions(transfer) : outgoingActions(transfer),
@@ -101,6 +108,11 @@ export function transferView(transfer: Incoming | Outgoing, viewer: Viewer): Tra
         flows: ["accepted", "receiving", "paused", "away"].includes(receiver.state),
       })),
   };
+}
+
+function mediaOf(type: string): "audio" | "video" | undefined {
+  const kind = /^(audio|video)\//.exec(type)?.[1];
+  return kind === "audio" || kind === "video" ? kind : undefined;
 }
 
 interface Words {
@@ -179,7 +191,8 @@ function isMoving(transfer: Incoming | Outgoing): boolean {
 function incomingActions(incoming: Incoming): Action[] {
   switch (incoming.stage) {
     case "offered":
-      return incoming.final ? [] : ["accept", "download", "reject"];
+      if (incoming.final) return [];
+      return [...(mediaOf(incoming.type) ? (["play"] as const) : []), "accept", "download", "reject"];
     case "waiting":
       return ["cancel"];
     case "receiving":
