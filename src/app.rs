@@ -15,6 +15,7 @@ use tower::ServiceBuilder;
 use crate::broker::redis::{Options, Redis, StartError};
 use crate::broker::{Broker, Memory};
 use crate::config::{self, Config, PeerUrl, StoreUrl};
+use crate::fetch::{self, Fetches, Policy, Program, Reach, SystemLookup};
 use crate::gateway::compat::{self, LinkLayer, Links};
 use crate::gateway::routing::{self, Routing, RoutingLayer};
 use crate::gateway::{self, Gateway};
@@ -64,6 +65,9 @@ pub enum NotStarted {
     /// The address is in use, not ours, or not allowed.
     #[error("cannot serve there: {0}; choose another address with --listen")]
     Listen(#[from] std::io::Error),
+    /// Nothing could be fetched.
+    #[error("fetch: {0}; mend it, or set fetch.enabled to false")]
+    Fetch(#[from] fetch::NotStarted),
     /// The folder to serve is none, or may not be read.
     #[error("files.dir: cannot be served: {0}; name a folder that this program may read, or \"none\"")]
     Folder(std::io::Error),
@@ -87,7 +91,7 @@ impl Server {
         let address = axum::serve::Listener::local_addr(&listener)?;
         let broker = broker(&config.redis, node(&config.server, address))?;
         let store = store(&config.store)?;
-        Ok(Self::serve(config, listener, address, broker, folder, store))
+        Ok(Self::serve(config, listener, address, broker, folder, store)?)
     }
 
     /// Puts the parts together.
@@ -98,7 +102,7 @@ impl Server {
         broker: Arc<dyn Broker>,
         folder: Option<http::Folder>,
         store: Option<Store>,
-    ) -> Self {
+    ) -> Result<Self, fetch::NotStarted> {
         let (leaving, stop) = (CancellationToken::new(), CancellationToken::new());
         let options = hub_options(config);
         let hub = match &config.redis.url {
@@ -106,7 +110,8 @@ impl Server {
             Some(_) => Hub::with_broker(options, broker.clone()),
         };
         let links = Links::default();
-        let (socket_io, io) = Gateway::layer(hub.clone(), links.clone(), &gateway_options(config));
+        let fetches = fetches(&hub, &config.fetch)?;
+        let (socket_io, io) = Gateway::layer(hub.clone(), fetches, links.clone(), &gateway_options(config));
         let routing = Routing::new(broker.clone(), leaving.clone(), routing_options(config));
         let origins = http::Origins::new(&config.socketio.origins);
         let layers = ServiceBuilder::new()
@@ -124,7 +129,7 @@ impl Server {
         let serving = tokio::spawn(serving.into_future());
         let drain_timeout = config.server.drain_timeout;
         let _sweeper = store.map(Sweeper::start);
-        Self { address, broker, hub, io, links, routing, leaving, stop, serving, drain_timeout, _sweeper }
+        Ok(Self { address, broker, hub, io, links, routing, leaving, stop, serving, drain_timeout, _sweeper })
     }
 
     /// Where it listens.
@@ -203,6 +208,21 @@ fn broker(redis: &config::Redis, me: Node) -> Result<Arc<dyn Broker>, StartError
     let options =
         Options { url: url.expose().to_owned(), cluster: redis.cluster, prefix: redis.prefix.clone() };
     Ok(Redis::start(&options, me)?)
+}
+
+/// What downloads for others, where that is switched on.
+fn fetches(hub: &Hub, config: &config::Fetch) -> Result<Option<Fetches>, fetch::NotStarted> {
+    if !config.enabled {
+        return Ok(None);
+    }
+    let reach = if config.allow_private { Reach::Any } else { Reach::Public };
+    let program = |command: &config::FetchCommand| {
+        Program::new(&command.hosts, command.program.clone(), command.args.clone())
+    };
+    let programs = config.commands.iter().map(program).collect();
+    let policy = Policy::new(&config.hosts, reach, programs);
+    let options = fetch::Options { policy, concurrent: config.concurrent };
+    Fetches::new(hub.clone(), options, Arc::new(SystemLookup)).map(Some)
 }
 
 fn routing_options(config: &Config) -> routing::Options {

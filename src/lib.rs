@@ -9,6 +9,7 @@
 //! |---|---|---|
 //! | [`app`] | load, wire, drain | rules, defaults |
 //! | [`gateway`] | Socket.IO: one file per namespace; event → command, in arrival order | state that must outlive a link, rules |
+//! | [`fetch`] | a remote URL as a source; who may be fetched | Socket.IO |
 //! | [`http`] | downloads, the served folder, the page, health; one mapping from error code to response | rules |
 //! | [`hub`] | handles and tasks: one task per transfer, one per room; turns decisions into calls on ports | protocol `if`s |
 //! | [`broker`] | the port between nodes: frames, records, one log per room; `memory` for a node alone, `redis` for many | promises that pub/sub cannot keep |
@@ -23,6 +24,7 @@
 
 pub mod broker;
 pub mod config;
+pub mod fetch;
 pub mod gateway;
 pub mod http;
 pub mod hub;

@@ -2,7 +2,17 @@
  * What the page shows of drops and transfers: plain values, and which buttons make sense. Pure, so that it
  * is tested without a page; components show it and decide nothing.
  */
-import type { Drop, Incoming, Outgoing, Progress, ReceiverState, RoomState, TransferState } from "../../sdk";
+import type {
+  Drop,
+  Fetch,
+  FetchStage,
+  Incoming,
+  Outgoing,
+  Progress,
+  ReceiverState,
+  RoomState,
+  TransferState,
+} from "../../sdk";
 
 export type Action =
   | "play"
@@ -52,6 +62,17 @@ export interface DropView {
   transfers: readonly TransferView[];
   /** Buttons for all files at once; none when there is only one. */
   actions: readonly Extract<Action, "accept" | "reject">[];
+}
+
+/** A link that the server downloads. */
+export interface FetchView {
+  id: string;
+  name: string;
+  progress: Progress;
+  words: string;
+  tone: Tone;
+  error: string | undefined;
+  ended: boolean;
 }
 
 /** How a state is coloured; the words say the same. */
@@ -115,6 +136,15 @@ function mediaOf(type: string): "audio" | "video" | undefined {
   return kind === "audio" || kind === "video" ? kind : undefined;
 }
 
+export function fetchView(fetch: Fetch): FetchView {
+  const { resource: id, name, progress, stage, error, final: ended } = fetch;
+  const waits = stage === "offered" && progress.done === 0;
+  const own = waits
+    ? { words: "offered; comes as it is accepted", tone: "calm" as const }
+    : FETCH_WORDS[stage];
+  return { id, name, progress, ...own, error: error?.message, ended };
+}
+
 interface Words {
   words: string;
   tone: Tone;
@@ -142,6 +172,14 @@ const TRANSFER_WORDS: Record<TransferState, Words> = {
   suspended: { words: "waiting for a lost link; goes on by itself", tone: "held" },
   complete: { words: "everyone who accepted has it", tone: "good" },
   cancelled: { words: "cancelled by the sender", tone: "calm" },
+  failed: { words: "failed", tone: "bad" },
+};
+
+const FETCH_WORDS: Record<FetchStage, Words> = {
+  starting: { words: "asking the origin", tone: "busy" },
+  offered: { words: "downloading", tone: "busy" },
+  complete: { words: "everyone who accepted has it", tone: "good" },
+  stopped: { words: "stopped by you", tone: "calm" },
   failed: { words: "failed", tone: "bad" },
 };
 
