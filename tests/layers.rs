@@ -25,7 +25,7 @@ const TABLE: &[(&str, &[&str])] = &[
     ("http", &["hub", "broker", "net", "relay", "transfer", "room", "config", "protocol"]),
     ("fetch", &["hub", "broker", "transfer", "room", "protocol"]),
     ("hub", &["broker", "relay", "transfer", "room", "config", "protocol"]),
-    ("broker", &["protocol"]),
+    ("broker", &["net", "protocol"]),
     ("store", &["protocol"]),
     ("log", &["config"]),
     ("net", &[]),

@@ -14,8 +14,10 @@ mod connection;
 mod hangup;
 mod link;
 mod listener;
+mod local;
 mod pool;
 
 pub use connection::Connection;
 pub use link::Link;
 pub use listener::{Listener, Options, Peer};
+pub use local::unpace;
