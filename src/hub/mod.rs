@@ -41,6 +41,7 @@ pub use self::transfer_handle::{
 use self::record::About;
 use self::session::Session;
 use crate::broker::{self, Broker};
+use crate::hooks::Hooks;
 use crate::protocol::node::{Node, NodeId};
 use crate::protocol::rooms::{Join, Joined};
 use crate::protocol::transfers::ChunkSizes;
@@ -71,10 +72,13 @@ pub struct Options {
     pub downloads_per_token: usize,
     /// How long an upload by HTTP may not move, while a receiver waits for it, before it fails.
     pub upload_patience: Duration,
+    /// Whoever is told what happens, and asked before a drop is offered.
+    pub hooks: Hooks,
 }
 
 /// A transfer as its room offered it.
 struct Offered {
+    drop: DropId,
     transfer: TransferId,
     source: transfer::Source,
     from: MemberId,
@@ -264,6 +268,11 @@ impl Hub {
         self.0.tasks.wait().await;
     }
 
+    /// Whoever is told what happens.
+    fn hooks(&self) -> &Hooks {
+        &self.0.options.hooks
+    }
+
     /// Counts a transfer as active until what it gets is dropped.
     fn count_active(&self) -> Active {
         self.0.active.send_modify(|active| *active += 1);
@@ -345,7 +354,7 @@ impl Hub {
         room_id: RoomId,
     ) -> TransferHandle {
         let now = self.0.clock.now();
-        let Offered { transfer: id, source, from, invited } = offered;
+        let Offered { drop, transfer: id, source, from, invited } = offered;
         let (life, bytes) = match (source, file.size) {
             (transfer::Source::Seekable, Some(_)) => (source, relay::Source::Seekable),
             _ => (transfer::Source::Once, relay::Source::Once),
@@ -356,7 +365,7 @@ impl Hub {
         let session = Session::new(now, self.broker().me().id, self.0.sharing, transfer, relay);
         let (handle, commands) = TransferHandle::new();
         self.know_token(&token, &id);
-        let about = About { room: room_id, file, source_token: token };
+        let about = About { room: room_id, drop, file, source_token: token };
         let task = transfer_task::Task::new(self.clone(), id.clone(), handle.clone(), session, about);
         task.start_in(room, commands);
         self.0.transfers.insert(id, handle.clone());

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::session::Situation;
-use crate::protocol::{FileName, FolderPath, MediaType, RoomId, Secret};
+use crate::protocol::{DropId, FileName, FolderPath, MediaType, RoomId, Secret};
 
 /// What is known of a file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,6 +29,8 @@ pub struct File {
 pub(super) struct About {
     /// Where it was offered.
     pub(super) room: RoomId,
+    /// With which drop.
+    pub(super) drop: DropId,
     /// What.
     pub(super) file: Arc<File>,
     /// Who holds this is its source.

@@ -21,7 +21,7 @@ use super::transfer_records::Saving;
 use crate::protocol::node::{Body, NodeId};
 use crate::protocol::rooms::Status;
 use crate::protocol::transfers::SourceOpened;
-use crate::protocol::{Digest, ErrorCode, MemberId, Secret, TransferId};
+use crate::protocol::{Digest, ErrorCode, MemberId, Secret, TransferId, TransferState};
 use crate::relay::SinkId;
 use crate::room::PeerId;
 
@@ -74,6 +74,8 @@ pub(super) struct Task {
     /// Whoever waits until the record is written.
     pub(super) unsaved: Vec<Answer<()>>,
     pub(super) untold: Option<Status>,
+    /// Where it stood when that was last looked at, here or, as far as is known, at its home.
+    pub(super) stood: TransferState,
     pub(super) active: Option<super::Active>,
     life: Life,
 }
@@ -97,7 +99,6 @@ impl Task {
             hub,
             id,
             handle,
-            session,
             tokens: HashSet::from([about.source_token.fingerprint()]),
             about,
             room: None,
@@ -111,6 +112,8 @@ impl Task {
             saving: Saving::Idle,
             unsaved: Vec::new(),
             untold: None,
+            stood: session.transfer().state(),
+            session,
             active: None,
             life: Life::Kept,
         }
