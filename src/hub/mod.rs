@@ -3,6 +3,7 @@
 //!
 //! Every task hangs on the hub: [`Hub::close`] ends them all and waits.
 
+mod active;
 mod answer;
 mod clock;
 mod nodes;
@@ -273,12 +274,6 @@ impl Hub {
         &self.0.options.hooks
     }
 
-    /// Counts a transfer as active until what it gets is dropped.
-    fn count_active(&self) -> Active {
-        self.0.active.send_modify(|active| *active += 1);
-        Active(self.clone())
-    }
-
     /// A number for an entry of a room's log; higher than those given before.
     fn next_entry(&self) -> u64 {
         self.0.next_entry.fetch_add(1, Ordering::Relaxed)
@@ -382,15 +377,6 @@ impl Hub {
         for token in tokens {
             self.0.tokens.remove(&token);
         }
-    }
-}
-
-/// One active transfer.
-struct Active(Hub);
-
-impl Drop for Active {
-    fn drop(&mut self) {
-        self.0.0.active.send_modify(|active| *active -= 1);
     }
 }
 

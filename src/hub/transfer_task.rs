@@ -76,7 +76,7 @@ pub(super) struct Task {
     pub(super) untold: Option<Status>,
     /// Where it stood when that was last looked at, here or, as far as is known, at its home.
     pub(super) stood: TransferState,
-    pub(super) active: Option<super::Active>,
+    pub(super) active: Option<super::active::Active>,
     life: Life,
 }
 
