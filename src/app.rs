@@ -15,6 +15,7 @@ use tower::ServiceBuilder;
 use crate::broker::redis::{Options, Redis, StartError};
 use crate::broker::{Broker, Memory};
 use crate::config::{self, Config, PeerUrl, StoreUrl};
+use crate::depot::Depot;
 use crate::gateway::compat::{self, LinkLayer, Links};
 use crate::gateway::routing::{self, Routing, RoutingLayer};
 use crate::gateway::{self, Gateway};
@@ -55,6 +56,7 @@ pub struct Server {
     serving: JoinHandle<std::io::Result<()>>,
     drain_timeout: Duration,
     /// Where something may be kept.
+    depot: Option<Depot>,
     _sweeper: Option<Sweeper>,
 }
 
@@ -105,6 +107,10 @@ impl Server {
             None => Hub::new(options),
             Some(_) => Hub::with_broker(options, broker.clone()),
         };
+        let depot = store.clone().map(|store| Depot::new(store, config.transfers.chunk_max));
+        if let Some(depot) = &depot {
+            hub.keep_with(Arc::new(depot.clone()));
+        }
         let links = Links::default();
         let (socket_io, io) = Gateway::layer(hub.clone(), links.clone(), &gateway_options(config));
         let routing = Routing::new(broker.clone(), leaving.clone(), routing_options(config));
@@ -124,7 +130,20 @@ impl Server {
         let serving = tokio::spawn(serving.into_future());
         let drain_timeout = config.server.drain_timeout;
         let _sweeper = store.map(Sweeper::start);
-        Self { address, broker, hub, io, links, routing, leaving, stop, serving, drain_timeout, _sweeper }
+        Self {
+            address,
+            broker,
+            hub,
+            io,
+            links,
+            routing,
+            leaving,
+            stop,
+            serving,
+            drain_timeout,
+            depot,
+            _sweeper,
+        }
     }
 
     /// Where it listens.
@@ -147,6 +166,9 @@ impl Server {
         }
         self.stop.cancel();
         self.hub.close().await;
+        if let Some(depot) = &self.depot {
+            depot.close().await;
+        }
         self.broker.close().await;
         // Closing waits for clients that may never answer.
         let end = Instant::now() + PATIENCE;
@@ -246,6 +268,7 @@ fn hub_options(config: &Config) -> hub::Options {
         budget: config.memory.budget,
         rooms: limits.rooms,
         transfers: limits.transfers,
+        kept: if config.store.url == StoreUrl::Nowhere { Duration::ZERO } else { config.store.lifetime },
         downloads_per_token: limits.downloads_per_token,
     }
 }

@@ -10,6 +10,7 @@
 //! | [`app`] | load, wire, drain | rules, defaults |
 //! | [`gateway`] | Socket.IO: one file per namespace; event → command, in arrival order | state that must outlive a link, rules |
 //! | [`http`] | downloads, the served folder, the page, health; one mapping from error code to response | rules |
+//! | [`depot`] | kept drops: written while they are live, served later, brought back after a restart | range arithmetic, HTTP |
 //! | [`hub`] | handles and tasks: one task per transfer, one per room; turns decisions into calls on ports | protocol `if`s |
 //! | [`broker`] | the port between nodes: frames, records, one log per room; `memory` for a node alone, `redis` for many | promises that pub/sub cannot keep |
 //! | [`store`] | what is kept: content-addressed chunks, manifests, records, in a folder or S3-compatible storage | retention policy |
@@ -23,6 +24,7 @@
 
 pub mod broker;
 pub mod config;
+pub mod depot;
 pub mod gateway;
 pub mod http;
 pub mod hub;

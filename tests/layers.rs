@@ -17,12 +17,13 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "app",
         &[
-            "gateway", "http", "hub", "broker", "net", "relay", "transfer", "room", "store", "config",
-            "protocol",
+            "gateway", "http", "depot", "hub", "broker", "net", "relay", "transfer", "room", "store",
+            "config", "protocol",
         ],
     ),
     ("gateway", &["hub", "broker", "net", "relay", "transfer", "room", "config", "protocol"]),
     ("http", &["hub", "broker", "net", "relay", "transfer", "room", "config", "protocol"]),
+    ("depot", &["hub", "room", "store", "protocol"]),
     ("hub", &["broker", "relay", "transfer", "room", "config", "protocol"]),
     ("broker", &["protocol"]),
     ("store", &["protocol"]),

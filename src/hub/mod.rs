@@ -11,6 +11,7 @@ mod record;
 mod room_handle;
 mod room_task;
 pub mod session;
+mod transfer_copy;
 mod transfer_handle;
 mod transfer_parties;
 mod transfer_records;
@@ -19,7 +20,8 @@ mod transfer_task;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use dashmap::DashMap;
 use tokio::sync::watch;
@@ -29,10 +31,11 @@ use tokio_util::task::TaskTracker;
 
 pub use self::answer::{Answer, Outcome};
 pub use self::clock::Clock;
-pub use self::port::{Chunk, Full, PeerPort, SinkPort, SourcePort};
+pub use self::port::{Chunk, Full, Keeper, Keeping, PeerPort, SinkPort, SourcePort};
 pub use self::record::File;
 pub use self::room_handle::{Command as RoomCommand, RoomHandle};
 pub use self::session::{Sharing, SinkKind};
+pub use self::transfer_copy::CopyWord;
 pub use self::transfer_handle::{
     Command as TransferCommand, Described, Holder, SinkBox, SourceBox, TransferHandle, Wish,
 };
@@ -45,7 +48,7 @@ use crate::protocol::rooms::{Join, Joined};
 use crate::protocol::transfers::ChunkSizes;
 use crate::protocol::{DropId, MemberId, RoomId, Secret, TransferId};
 use crate::relay::{self, Budget, Relay};
-use crate::room::{self, PeerId};
+use crate::room::{self, PeerId, Shelved, StoredBytes};
 pub use crate::transfer::Source;
 use crate::transfer::{self, Transfer};
 
@@ -66,6 +69,8 @@ pub struct Options {
     pub rooms: usize,
     /// Transfers at once, at most; beyond it an offer is refused with `overloaded`.
     pub transfers: usize,
+    /// How long a copy is kept, at most; zero where none is.
+    pub kept: Duration,
     /// HTTP downloads at once by one token, at most; beyond it, `rate_limited`.
     pub downloads_per_token: usize,
 }
@@ -76,6 +81,10 @@ struct Offered {
     source: transfer::Source,
     from: MemberId,
     invited: Arc<[MemberId]>,
+    /// What to write down of it, where it is to be kept.
+    kept: Option<Arc<Shelved>>,
+    /// The copy, where it is whole already.
+    copy: Option<StoredBytes>,
 }
 
 /// The node's rooms and transfers. Cheap to clone; all clones are one.
@@ -102,6 +111,7 @@ struct Inner {
     waiting_for_room: Mutex<HashMap<TransferId, TransferHandle>>,
     /// When the records were back last.
     back_at: Mutex<Option<Instant>>,
+    keeper: OnceLock<Arc<dyn Keeper>>,
     ended: CancellationToken,
     tasks: TaskTracker,
 }
@@ -136,6 +146,7 @@ impl Hub {
             active: watch::Sender::new(0),
             waiting_for_room: Mutex::default(),
             back_at: Mutex::new(None),
+            keeper: OnceLock::new(),
             ended: CancellationToken::new(),
             tasks: TaskTracker::new(),
         }));
@@ -151,6 +162,16 @@ impl Hub {
     /// A number for a new link or download; never given twice.
     pub fn next_peer(&self) -> PeerId {
         PeerId { node: self.me(), number: self.0.next_peer.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    /// Has drops kept from now on. Once, before anyone is served.
+    pub fn keep_with(&self, keeper: Arc<dyn Keeper>) {
+        let _ = self.0.keeper.set(keeper);
+    }
+
+    /// Whoever keeps drops.
+    fn keeper(&self) -> Option<Arc<dyn Keeper>> {
+        self.0.keeper.get().cloned()
     }
 
     /// Enters a room, which comes to be if there is none.
@@ -329,7 +350,7 @@ impl Hub {
         room_id: RoomId,
     ) -> TransferHandle {
         let now = self.0.clock.now();
-        let Offered { transfer: id, source, from, invited } = offered;
+        let Offered { transfer: id, source, from, invited, kept, copy } = offered;
         let (life, bytes) = match (source, file.size) {
             (transfer::Source::Seekable, Some(_)) => (source, relay::Source::Seekable),
             _ => (transfer::Source::Once, relay::Source::Once),
@@ -337,10 +358,16 @@ impl Hub {
         let options = &self.0.options;
         let transfer = Transfer::new(now, id.clone(), from, life, file.size, invited, options.transfer);
         let relay = Relay::new(options.relay.clone(), self.0.budget.clone(), bytes, file.size);
-        let session = Session::new(now, self.broker().me().id, self.0.sharing, transfer, relay);
+        let mut session = Session::new(now, self.broker().me().id, self.0.sharing, transfer, relay);
+        let keep = kept.iter().map(|_| session::Input::Keep);
+        let copy =
+            copy.map(|StoredBytes { size, digest, until }| session::Input::Kept { size, digest, until });
+        for input in keep.chain(copy) {
+            let _ = session.handle(now, input);
+        }
         let (handle, commands) = TransferHandle::new();
         self.know_token(&token, &id);
-        let about = About { room: room_id, file, source_token: token };
+        let about = About { room: room_id, file, kept, source_token: token };
         let task = transfer_task::Task::new(self.clone(), id.clone(), handle.clone(), session, about);
         task.start_in(room, commands);
         self.0.transfers.insert(id, handle.clone());

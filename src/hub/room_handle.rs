@@ -10,8 +10,8 @@ use super::port::PeerPort;
 use super::transfer_handle::{TransferHandle, Wish};
 use crate::protocol::node::NodeId;
 use crate::protocol::rooms::{Accepted, AcceptedDrop, Join, Joined, Offer, OfferTaken, Picked, Said, Status};
-use crate::protocol::{DropId, TransferId};
-use crate::room::PeerId;
+use crate::protocol::{DropId, Refusal, TransferId};
+use crate::room::{PeerId, Shelved};
 use crate::transfer::Source;
 
 /// Commands that may wait; one more is refused with `overloaded`.
@@ -64,6 +64,19 @@ pub enum Command {
         /// The way back.
         answer: Answer<OfferTaken>,
     },
+    /// `drop:offer`, of a drop that there is room to keep.
+    OfferAdmitted {
+        /// The link.
+        peer: PeerId,
+        /// What it said.
+        offer: Offer,
+        /// Whether its bytes can be had again.
+        source: Source,
+        /// The way back.
+        answer: Answer<OfferTaken>,
+    },
+    /// What is kept of the room.
+    Shelf(Result<Vec<Shelved>, Refusal>),
     /// `transfer:accept` of one transfer.
     Accept {
         /// The link.

@@ -16,6 +16,7 @@ use super::port::{Chunk, SinkPort, SourcePort};
 use super::record::{About, File};
 use super::room_handle::{self, RoomHandle};
 use super::session::{Ask, Input, Output, Reply, Session, SinkKind};
+use super::transfer_copy::Work;
 use super::transfer_handle::{Command, Described, TransferHandle, Wish};
 use super::transfer_records::Saving;
 use crate::protocol::node::{Body, NodeId};
@@ -24,6 +25,7 @@ use crate::protocol::transfers::SourceOpened;
 use crate::protocol::{Digest, ErrorCode, MemberId, Secret, TransferId};
 use crate::relay::SinkId;
 use crate::room::PeerId;
+use crate::transfer::Copy;
 
 /// Commands taken at once before the clock is looked at again.
 const BATCH: usize = 64;
@@ -34,7 +36,8 @@ const RETRY: Duration = Duration::from_millis(5);
 
 pub(super) struct OpenSink {
     pub(super) peer: PeerId,
-    pub(super) member: MemberId,
+    /// None is a copy that is being written.
+    pub(super) member: Option<MemberId>,
     pub(super) kind: SinkKind,
     pub(super) port: Box<dyn SinkPort>,
 }
@@ -75,6 +78,7 @@ pub(super) struct Task {
     pub(super) unsaved: Vec<Answer<()>>,
     pub(super) untold: Option<Status>,
     pub(super) active: Option<super::Active>,
+    pub(super) work: Work,
     life: Life,
 }
 
@@ -112,6 +116,7 @@ impl Task {
             unsaved: Vec::new(),
             untold: None,
             active: None,
+            work: Work::Nothing,
             life: Life::Kept,
         }
     }
@@ -131,6 +136,7 @@ impl Task {
     pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         let mut batch = Vec::with_capacity(BATCH);
         self.carry_out();
+        self.mind_copy();
         while self.life == Life::Kept {
             tokio::select! {
                 biased;
@@ -146,6 +152,7 @@ impl Task {
             }
             self.retry_busy_sinks();
             self.tick_if_due();
+            self.mind_copy();
             self.tell_room();
         }
         self.leave(commands).await;
@@ -238,6 +245,9 @@ impl Task {
             }
             Command::SourceFail { peer, answer } => {
                 answer.give(self.source_says(peer, Input::SourceFailed).map(drop));
+                if self.session.transfer().copy() == Copy::Here {
+                    self.lose(peer);
+                }
             }
             Command::OpenSink { peer, holder, kind, port, answer } => {
                 self.open_sink(peer, holder, kind, port, answer);
@@ -278,6 +288,7 @@ impl Task {
                 };
                 self.decide(input, Asker::Other(answer));
             }
+            Command::Copy(word) => self.hear_copy(word),
             Command::WhenSaved { answer } => self.answer_when_saved(answer),
             Command::Forget => drop(self.give(Input::Forget)),
             Command::Heard { from, epoch, body } => drop(self.give(Input::Heard { from, epoch, body })),
@@ -334,6 +345,7 @@ impl Task {
                     }
                 }
                 Output::Ended { error } => {
+                    self.forget_copy();
                     self.source = None;
                     for (_, open) in self.sinks.drain() {
                         open.port.close(&error.into());

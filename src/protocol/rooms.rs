@@ -358,6 +358,39 @@ pub struct Status {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
     pub error: Option<ErrorCode>,
+    /// What became of the copy that the server keeps; only of a drop that was offered with `keep`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub copy: Option<StoredCopy>,
+}
+
+/// The copy that the server keeps of a transfer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct StoredCopy {
+    /// Where it stands.
+    pub state: CopyState,
+    /// Why there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub error: Option<ErrorCode>,
+    /// The same, for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub msg: Option<String>,
+}
+
+/// How far the server is with keeping a copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "lowercase")]
+pub enum CopyState {
+    /// It is being written.
+    Storing,
+    /// All of it is there, and serves whoever comes, with or without the sender.
+    Stored,
+    /// It is not kept; the rest goes on.
+    Failed,
 }
 
 /// One receiver in a status.

@@ -103,7 +103,7 @@ impl Store {
         let mut wanted = self.leased().await?;
         for id in self.manifests().await? {
             match self.manifest(&id).await {
-                Ok(manifest) if manifest.expires <= now() => {
+                Ok(manifest) if manifest.is_over() => {
                     self.delete(&id).await?;
                     swept.expired += 1;
                 }

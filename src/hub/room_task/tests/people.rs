@@ -49,6 +49,7 @@ fn options(presence_grace: Duration) -> Options {
         budget: 512 << 20,
         rooms: 100,
         transfers: 1000,
+        kept: Duration::ZERO,
         downloads_per_token: 4,
     }
 }
