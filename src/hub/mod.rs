@@ -6,11 +6,13 @@
 mod answer;
 mod clock;
 mod nodes;
+mod offered;
 mod port;
 mod record;
 mod room_handle;
 mod room_task;
 pub mod session;
+mod transfer_chunks;
 mod transfer_copy;
 mod transfer_handle;
 mod transfer_parties;
@@ -40,17 +42,16 @@ pub use self::transfer_handle::{
     Command as TransferCommand, Described, Holder, SinkBox, SourceBox, TransferHandle, Wish,
 };
 
-use self::record::About;
-use self::session::Session;
+use self::offered::Offered;
 use crate::broker::{self, Broker};
 use crate::protocol::node::{Node, NodeId};
 use crate::protocol::rooms::{Join, Joined};
 use crate::protocol::transfers::ChunkSizes;
-use crate::protocol::{DropId, MemberId, RoomId, Secret, TransferId};
-use crate::relay::{self, Budget, Relay};
-use crate::room::{self, PeerId, Shelved, StoredBytes};
+use crate::protocol::{DropId, RoomId, Secret, TransferId};
+use crate::relay::{self, Budget};
+use crate::room::{self, PeerId};
+use crate::transfer;
 pub use crate::transfer::Source;
-use crate::transfer::{self, Transfer};
 
 /// What an operator may choose of rooms and transfers.
 #[derive(Debug, Clone)]
@@ -73,18 +74,6 @@ pub struct Options {
     pub kept: Duration,
     /// HTTP downloads at once by one token, at most; beyond it, `rate_limited`.
     pub downloads_per_token: usize,
-}
-
-/// A transfer as its room offered it.
-struct Offered {
-    transfer: TransferId,
-    source: transfer::Source,
-    from: MemberId,
-    invited: Arc<[MemberId]>,
-    /// What to write down of it, where it is to be kept.
-    kept: Option<Arc<Shelved>>,
-    /// The copy, where it is whole already.
-    copy: Option<StoredBytes>,
 }
 
 /// The node's rooms and transfers. Cheap to clone; all clones are one.
@@ -339,39 +328,6 @@ impl Hub {
 
     fn know_token(&self, token: &Secret, transfer: &TransferId) {
         self.0.tokens.insert(token.fingerprint(), transfer.clone());
-    }
-
-    fn start_transfer(
-        &self,
-        offered: Offered,
-        file: Arc<File>,
-        token: Secret,
-        room: RoomHandle,
-        room_id: RoomId,
-    ) -> TransferHandle {
-        let now = self.0.clock.now();
-        let Offered { transfer: id, source, from, invited, kept, copy } = offered;
-        let (life, bytes) = match (source, file.size) {
-            (transfer::Source::Seekable, Some(_)) => (source, relay::Source::Seekable),
-            _ => (transfer::Source::Once, relay::Source::Once),
-        };
-        let options = &self.0.options;
-        let transfer = Transfer::new(now, id.clone(), from, life, file.size, invited, options.transfer);
-        let relay = Relay::new(options.relay.clone(), self.0.budget.clone(), bytes, file.size);
-        let mut session = Session::new(now, self.broker().me().id, self.0.sharing, transfer, relay);
-        let keep = kept.iter().map(|_| session::Input::Keep);
-        let copy =
-            copy.map(|StoredBytes { size, digest, until }| session::Input::Kept { size, digest, until });
-        for input in keep.chain(copy) {
-            let _ = session.handle(now, input);
-        }
-        let (handle, commands) = TransferHandle::new();
-        self.know_token(&token, &id);
-        let about = About { room: room_id, file, kept, source_token: token };
-        let task = transfer_task::Task::new(self.clone(), id.clone(), handle.clone(), session, about);
-        task.start_in(room, commands);
-        self.0.transfers.insert(id, handle.clone());
-        handle
     }
 
     fn forget_transfer(

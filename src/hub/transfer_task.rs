@@ -6,7 +6,6 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::time::sleep_until;
 
@@ -19,10 +18,9 @@ use super::session::{Ask, Input, Output, Reply, Session, SinkKind};
 use super::transfer_copy::Work;
 use super::transfer_handle::{Command, Described, TransferHandle, Wish};
 use super::transfer_records::Saving;
-use crate::protocol::node::{Body, NodeId};
 use crate::protocol::rooms::Status;
 use crate::protocol::transfers::SourceOpened;
-use crate::protocol::{Digest, ErrorCode, MemberId, Secret, TransferId};
+use crate::protocol::{ErrorCode, MemberId, Secret, TransferId};
 use crate::relay::SinkId;
 use crate::room::PeerId;
 use crate::transfer::Copy;
@@ -69,7 +67,7 @@ pub(super) struct Task {
     pub(super) asks: HashMap<Ask, Asker>,
     /// What cannot be answered before the record was looked at.
     parked: Vec<Command>,
-    busy: Vec<SinkId>,
+    pub(super) busy: Vec<SinkId>,
     /// Tokens that this node finds this transfer by, and that every node does.
     pub(super) tokens: HashSet<[u8; 32]>,
     pub(super) saved_tokens: HashSet<[u8; 32]>,
@@ -191,12 +189,6 @@ impl Task {
         if self.session.poll_timeout().is_some_and(|timeout| now >= timeout) {
             let _ = self.session.handle(now, Input::Tick);
             self.carry_out();
-        }
-    }
-
-    fn retry_busy_sinks(&mut self) {
-        for sink in std::mem::take(&mut self.busy) {
-            let _ = self.give(Input::SinkReady(sink));
         }
     }
 
@@ -361,34 +353,6 @@ impl Task {
                 Output::Look => self.look(),
                 Output::Claim => self.claim_home(),
             }
-        }
-    }
-
-    fn send_chunk_to_node(
-        &mut self,
-        node: NodeId,
-        sink: SinkId,
-        lane: u64,
-        offset: u64,
-        bytes: Bytes,
-        digest: Option<Digest>,
-    ) {
-        if self.post(node, Body::Chunk { lane, offset, digest, bytes }).is_err() {
-            self.hub.wait_for_room(&self.id, &self.handle);
-            self.on_busy(sink, offset);
-        }
-    }
-
-    fn on_busy(&mut self, sink: SinkId, offset: u64) {
-        self.busy.push(sink);
-        let _ = self.session.handle(self.hub.clock().now(), Input::SinkBusy { sink, offset });
-    }
-
-    fn send_chunk(&mut self, sink: SinkId, chunk: Chunk) {
-        let offset = chunk.offset;
-        let Some(open) = self.sinks.get_mut(&sink) else { return };
-        if open.port.try_chunk(chunk).is_err() {
-            self.on_busy(sink, offset);
         }
     }
 
