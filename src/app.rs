@@ -16,6 +16,7 @@ use crate::broker::redis::{Options, Redis, StartError};
 use crate::broker::{Broker, Memory};
 use crate::config::{self, Config, PeerUrl, StoreUrl};
 use crate::depot::Depot;
+use crate::fetch::{self, Fetches, Policy, Program, Reach, SystemLookup};
 use crate::gateway::compat::{self, LinkLayer, Links};
 use crate::gateway::routing::{self, Routing, RoutingLayer};
 use crate::gateway::{self, Gateway};
@@ -66,6 +67,9 @@ pub enum NotStarted {
     /// The address is in use, not ours, or not allowed.
     #[error("cannot serve there: {0}; choose another address with --listen")]
     Listen(#[from] std::io::Error),
+    /// Nothing could be fetched.
+    #[error("fetch: {0}; mend it, or set fetch.enabled to false")]
+    Fetch(#[from] fetch::NotStarted),
     /// The folder to serve is none, or may not be read.
     #[error("files.dir: cannot be served: {0}; name a folder that this program may read, or \"none\"")]
     Folder(std::io::Error),
@@ -89,7 +93,7 @@ impl Server {
         let address = axum::serve::Listener::local_addr(&listener)?;
         let broker = broker(&config.redis, node(&config.server, address))?;
         let store = store(&config.store)?;
-        Ok(Self::serve(config, listener, address, broker, folder, store))
+        Ok(Self::serve(config, listener, address, broker, folder, store)?)
     }
 
     /// Puts the parts together.
@@ -100,7 +104,7 @@ impl Server {
         broker: Arc<dyn Broker>,
         folder: Option<http::Folder>,
         store: Option<Store>,
-    ) -> Self {
+    ) -> Result<Self, fetch::NotStarted> {
         let (leaving, stop) = (CancellationToken::new(), CancellationToken::new());
         let options = hub_options(config);
         let hub = match &config.redis.url {
@@ -112,7 +116,8 @@ impl Server {
             hub.keep_with(Arc::new(depot.clone()));
         }
         let links = Links::default();
-        let (socket_io, io) = Gateway::layer(hub.clone(), links.clone(), &gateway_options(config));
+        let fetches = fetches(&hub, &config.fetch)?;
+        let (socket_io, io) = Gateway::layer(hub.clone(), fetches, links.clone(), &gateway_options(config));
         let routing = Routing::new(broker.clone(), leaving.clone(), routing_options(config));
         let origins = http::Origins::new(&config.socketio.origins);
         let layers = ServiceBuilder::new()
@@ -130,7 +135,7 @@ impl Server {
         let serving = tokio::spawn(serving.into_future());
         let drain_timeout = config.server.drain_timeout;
         let _sweeper = store.map(Sweeper::start);
-        Self {
+        Ok(Self {
             address,
             broker,
             hub,
@@ -143,7 +148,7 @@ impl Server {
             drain_timeout,
             depot,
             _sweeper,
-        }
+        })
     }
 
     /// Where it listens.
@@ -225,6 +230,21 @@ fn broker(redis: &config::Redis, me: Node) -> Result<Arc<dyn Broker>, StartError
     let options =
         Options { url: url.expose().to_owned(), cluster: redis.cluster, prefix: redis.prefix.clone() };
     Ok(Redis::start(&options, me)?)
+}
+
+/// What downloads for others, where that is switched on.
+fn fetches(hub: &Hub, config: &config::Fetch) -> Result<Option<Fetches>, fetch::NotStarted> {
+    if !config.enabled {
+        return Ok(None);
+    }
+    let reach = if config.allow_private { Reach::Any } else { Reach::Public };
+    let program = |command: &config::FetchCommand| {
+        Program::new(&command.hosts, command.program.clone(), command.args.clone())
+    };
+    let programs = config.commands.iter().map(program).collect();
+    let policy = Policy::new(&config.hosts, reach, programs);
+    let options = fetch::Options { policy, concurrent: config.concurrent };
+    Fetches::new(hub.clone(), options, Arc::new(SystemLookup)).map(Some)
 }
 
 fn routing_options(config: &Config) -> routing::Options {

@@ -17,12 +17,13 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "app",
         &[
-            "gateway", "http", "depot", "hub", "broker", "net", "relay", "transfer", "room", "store",
-            "config", "protocol",
+            "gateway", "fetch", "http", "depot", "hub", "broker", "net", "relay", "transfer", "room",
+            "store", "config", "protocol",
         ],
     ),
-    ("gateway", &["hub", "broker", "net", "relay", "transfer", "room", "config", "protocol"]),
+    ("gateway", &["fetch", "hub", "broker", "net", "relay", "transfer", "room", "config", "protocol"]),
     ("http", &["hub", "broker", "net", "relay", "transfer", "room", "config", "protocol"]),
+    ("fetch", &["hub", "broker", "transfer", "room", "protocol"]),
     ("depot", &["hub", "room", "store", "protocol"]),
     ("hub", &["broker", "relay", "transfer", "room", "config", "protocol"]),
     ("broker", &["protocol"]),

@@ -18,7 +18,12 @@ export class Server {
   static async start(): Promise<Server> {
     const directory = await mkdtemp(join(tmpdir(), "roomdrop-e2e-"));
     const child = spawn(BINARY, ["--listen", "127.0.0.1:0"], {
-      env: { ...process.env, ROOMDROP_LOG__LEVEL: "warn" },
+      env: {
+        ...process.env,
+        ROOMDROP_LOG__LEVEL: "warn",
+        ROOMDROP_FETCH__ENABLED: "true",
+        ROOMDROP_FETCH__ALLOW_PRIVATE: "true",
+      },
       cwd: directory,
       stdio: ["ignore", "pipe", "inherit"],
     });

@@ -43,6 +43,8 @@ pub enum Key {
     Transfer(TransferId),
     /// Which transfer gave out the token of this fingerprint.
     Token([u8; 32]),
+    /// A download by a server, by the fingerprint of whose it is and what its asker calls it.
+    Fetch([u8; 32]),
 }
 
 /// Something that all nodes can read.

@@ -16,8 +16,8 @@ use serde::Deserialize;
 
 pub use error::{ConfigError, Fault};
 pub use sections::{
-    Files, Hidden, Limits, Log, LogFormat, LogLevel, Memory, PeerUrl, Redis, Rooms, Server, SocketIo, Store,
-    StoreUrl, Straggler, Transfers,
+    Fetch, FetchCommand, Files, Hidden, Limits, Log, LogFormat, LogLevel, Memory, PeerUrl, Redis, Rooms,
+    Server, SocketIo, Store, StoreUrl, Straggler, Transfers,
 };
 
 /// The annotated defaults: every key, its unit, its default, and when to change it.
@@ -43,6 +43,8 @@ pub struct Config {
     pub redis: Redis,
     /// What is kept.
     pub store: Store,
+    /// What the server downloads for others.
+    pub fetch: Fetch,
     /// Bounds against abuse.
     pub limits: Limits,
     /// What is written about the running server, and where.

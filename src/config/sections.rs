@@ -197,6 +197,39 @@ pub enum StoreUrl {
     },
 }
 
+/// `[fetch]`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fetch {
+    /// Whether anything is.
+    pub enabled: bool,
+    /// Patterns of the hosts that may be asked; none is any.
+    #[serde(deserialize_with = "values::hosts")]
+    pub hosts: Vec<String>,
+    /// Whether addresses that are not public may be asked.
+    pub allow_private: bool,
+    /// Fetches that may talk to their origins at once.
+    #[serde(deserialize_with = "values::count")]
+    pub concurrent: usize,
+    /// Programs that fetch instead.
+    pub commands: Vec<FetchCommand>,
+}
+
+/// `[[fetch.commands]]`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FetchCommand {
+    /// Patterns of the hosts that it is for; at least one.
+    #[serde(deserialize_with = "values::some_hosts")]
+    pub hosts: Vec<String>,
+    /// Its name on the path, or its own path.
+    #[serde(deserialize_with = "values::program")]
+    pub program: String,
+    /// What it is called with; one of them holds `{url}`.
+    #[serde(deserialize_with = "values::arguments")]
+    pub args: Vec<String>,
+}
+
 /// `[limits]`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -51,6 +51,8 @@ fn the_defaults_are_the_documented_ones() {
         (config.redis.url, config.redis.cluster, config.redis.prefix.as_str()),
         (None, false, "roomdrop")
     );
+    assert!(!config.fetch.enabled && !config.fetch.allow_private);
+    assert_eq!((config.fetch.hosts.len(), config.fetch.commands.len(), config.fetch.concurrent), (0, 0, 5));
     assert_eq!(config.store.url, StoreUrl::Folder("./data".into()));
     assert_eq!(config.store.lifetime, Duration::from_secs(24 * 3600));
     assert_eq!((config.store.max_size, config.store.quota), (2 << 30, 20 << 30));
@@ -321,4 +323,28 @@ fn a_password_in_the_url_of_redis_is_never_shown() {
     let flags = Flags { redis: Some("redis://here".to_owned()), ..Flags::default() };
     let config = Config::load(&flags, [("ROOMDROP_REDIS__URL".into(), "redis://there".into())]).unwrap();
     assert_eq!(config.redis.url.unwrap().expose(), "redis://here");
+}
+
+#[test]
+fn a_program_that_fetches_is_for_some_hosts_and_gets_the_url() {
+    let file = "[fetch]\nenabled = true\n[[fetch.commands]]\nhosts = [\"*.Tube.example\"]\nprogram = \"get\"\nargs = [\"{url}\"]";
+    let config = load(Some(file), &[("ROOMDROP_FETCH__HOSTS", "a.example, *.b.example")], None).unwrap();
+    let command = FetchCommand {
+        hosts: vec!["*.tube.example".into()],
+        program: "get".into(),
+        args: vec!["{url}".into()],
+    };
+    assert_eq!((config.fetch.enabled, config.fetch.commands), (true, vec![command]));
+    assert_eq!(config.fetch.hosts, ["a.example", "*.b.example"]);
+    for (commands, word) in [
+        ("[{hosts=[],program='get',args=['{url}']}]", "hosts"),
+        ("[{hosts=['*'],program=' ',args=['{url}']}]", "program"),
+        ("[{hosts=['*'],program='get',args=['-o']}]", "{url}"),
+        ("[{hosts=['a b'],program='get',args=['{url}']}]", "pattern"),
+        ("[{hosts=['*'],program='get',args=['{url}'],shell=true}]", "shell"),
+    ] {
+        let found = faults(from_env(&[("ROOMDROP_FETCH__COMMANDS", commands)]));
+        assert!(found.len() == 1 && found[0].contains(word), "{found:?}");
+    }
+    assert_eq!(faults(from_env(&[("ROOMDROP_FETCH__HOSTS", "http://a.example/")])).len(), 1);
 }

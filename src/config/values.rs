@@ -146,6 +146,41 @@ pub(super) fn peer_url<'de, D: Deserializer<'de>>(from: D) -> Result<PeerUrl, D:
     }
 }
 
+/// Patterns of host names: letters, digits, `-`, `.`, `_`, the colons of IPv6, and `*` for any of them.
+pub(super) fn hosts<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    list(from, "a pattern of host names", "\"*.example.com\"", |text| {
+        let is_fine = |c: char| c.is_alphanumeric() || "-._:[]*".contains(c);
+        (!text.is_empty() && text.chars().all(is_fine)).then(|| text.to_lowercase())
+    })
+}
+
+pub(super) fn some_hosts<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    let hosts = hosts(from)?;
+    if hosts.is_empty() {
+        return Err(D::Error::custom("names no hosts; name those that the program is for"));
+    }
+    Ok(hosts)
+}
+
+pub(super) fn program<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let program = String::deserialize(from)?;
+    if program.trim().is_empty() {
+        return Err(D::Error::custom("names no program; write like program = \"yt-dlp\""));
+    }
+    Ok(program)
+}
+
+/// The arguments of a program that fetches.
+pub(super) fn arguments<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    let arguments = Vec::<String>::deserialize(from)?;
+    if !arguments.iter().any(|argument| argument.contains("{url}")) {
+        return Err(D::Error::custom(
+            "no argument holds {url}; write like args = [\"-o\", \"-\", \"{url}\"]",
+        ));
+    }
+    Ok(arguments)
+}
+
 fn list<'de, D: Deserializer<'de>, T>(
     from: D,
     what: &str,

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::Carrier;
 use super::carrier::SocketRef;
 use super::compat::Links;
-use crate::protocol::{rooms, transfers};
+use crate::protocol::{fetches, rooms, transfers};
 
 /// Cuts every session, one after the other over `spread`, whatever carries it; at last those that came
 /// meanwhile, and those that connected to no namespace yet.
@@ -36,7 +36,7 @@ fn cut(links: &Links, socket: &SocketRef) {
 
 /// A socket of each session: one session may have several, each in a namespace.
 fn sessions(io: &SocketIo<Carrier>) -> Vec<SocketRef> {
-    let namespaces = ["/", rooms::NAMESPACE, transfers::NAMESPACE];
+    let namespaces = ["/", rooms::NAMESPACE, transfers::NAMESPACE, fetches::NAMESPACE];
     let mut known = HashSet::new();
     let sockets = namespaces.into_iter().filter_map(|name| io.of(name)).flat_map(|of| of.sockets());
     sockets.filter(|socket| known.insert(socket.id)).collect()

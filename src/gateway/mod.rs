@@ -6,6 +6,7 @@ mod call;
 mod carrier;
 pub mod compat;
 mod events;
+mod fetches;
 mod gate;
 mod leave;
 mod opening;
@@ -30,6 +31,7 @@ use self::carrier::{Chunks, SocketRef};
 use self::compat::Links;
 pub use self::leave::move_clients;
 use self::peer::Peer;
+use crate::fetch::Fetches;
 use crate::hub::Hub;
 
 /// Packets that wait for a slow client, at most. Chunks take a part of it (see `peer`), words of control
@@ -53,11 +55,18 @@ pub struct Gateway {
     hub: Hub,
     links: Links,
     chunks: Chunks,
+    /// None where this server downloads for nobody.
+    fetches: Option<Fetches>,
 }
 
 impl Gateway {
     /// A gateway to `hub`, as a layer for the web server and the handle that closes it.
-    pub fn layer(hub: Hub, links: Links, options: &Options) -> (SocketIoLayer<Carrier>, SocketIo<Carrier>) {
+    pub fn layer(
+        hub: Hub,
+        fetches: Option<Fetches>,
+        links: Links,
+        options: &Options,
+    ) -> (SocketIoLayer<Carrier>, SocketIo<Carrier>) {
         let payload = usize::try_from(options.max_payload).unwrap_or(usize::MAX);
         let parser = ParserConfig::common()
             // An event has at most one attachment; a few more are read, so that they can be refused.
@@ -74,9 +83,10 @@ impl Gateway {
             .with_parser(parser)
             .with_adapter::<Carrier>(chunks.clone())
             .build_layer();
-        let gateway = Self { hub, links, chunks };
+        let gateway = Self { hub, links, chunks, fetches };
         gateway.serve(&io, crate::protocol::rooms::NAMESPACE, rooms::prepare);
         gateway.serve(&io, crate::protocol::transfers::NAMESPACE, transfers::prepare);
+        gateway.serve(&io, crate::protocol::fetches::NAMESPACE, fetches::prepare);
         // Clients connect to the root before or beside a namespace of ours; nothing is said there.
         io.ns("/", |_: SocketRef| ready(()));
         (layer, io)

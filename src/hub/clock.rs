@@ -26,7 +26,7 @@ impl Clock {
     }
 
     /// When tokio's clock will show `moment`.
-    pub(super) fn instant(&self, moment: Moment) -> Instant {
+    pub fn instant(&self, moment: Moment) -> Instant {
         self.since + moment.since(self.start)
     }
 }

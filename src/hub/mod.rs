@@ -169,6 +169,18 @@ impl Hub {
         self.redirect(&room, RoomCommand::Join { peer, port, join, answer });
     }
 
+    /// Gives a member that the room knows by this key one more link; `room_not_found` when it knows none.
+    pub fn come_back(
+        &self,
+        peer: PeerId,
+        port: Arc<dyn PeerPort>,
+        room: &RoomId,
+        key: Secret,
+        answer: Answer<Box<Joined>>,
+    ) {
+        self.redirect(room, RoomCommand::Return { peer, port, key, answer });
+    }
+
     /// The room of this id.
     pub fn room(&self, id: &RoomId) -> Option<RoomHandle> {
         self.0.rooms.get(id).map(|room| room.clone())
@@ -270,7 +282,8 @@ impl Hub {
         self.0.next_entry.fetch_add(1, Ordering::Relaxed)
     }
 
-    fn clock(&self) -> &Clock {
+    /// The node's clock.
+    pub fn clock(&self) -> &Clock {
         &self.0.clock
     }
 
@@ -282,10 +295,10 @@ impl Hub {
         &self.0.tasks
     }
 
-    /// Hands a command to the room, or, if it ended meanwhile, a join to a new one.
+    /// Hands a command to the room, or, if it ended meanwhile, that of someone who enters to a new one.
     fn redirect(&self, id: &RoomId, mut command: RoomCommand) {
         loop {
-            let RoomCommand::Join { .. } = &command else { return };
+            let (RoomCommand::Join { .. } | RoomCommand::Return { .. }) = &command else { return };
             if !self.0.rooms.contains_key(id) && self.0.rooms.len() >= self.0.options.rooms {
                 // Its answer says `overloaded`.
                 return;

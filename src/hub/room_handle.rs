@@ -10,7 +10,7 @@ use super::port::PeerPort;
 use super::transfer_handle::{TransferHandle, Wish};
 use crate::protocol::node::NodeId;
 use crate::protocol::rooms::{Accepted, AcceptedDrop, Join, Joined, Offer, OfferTaken, Picked, Said, Status};
-use crate::protocol::{DropId, Refusal, TransferId};
+use crate::protocol::{DropId, Refusal, Secret, TransferId};
 use crate::room::{PeerId, Shelved};
 use crate::transfer::Source;
 
@@ -27,6 +27,17 @@ pub enum Command {
         port: Arc<dyn PeerPort>,
         /// What it said.
         join: Join,
+        /// The way back.
+        answer: Answer<Box<Joined>>,
+    },
+    /// One more link of a member that the room knows, by its key; `room_not_found` when it does not.
+    Return {
+        /// The link.
+        peer: PeerId,
+        /// How to tell it things from now on.
+        port: Arc<dyn PeerPort>,
+        /// Whose it is.
+        key: Secret,
         /// The way back.
         answer: Answer<Box<Joined>>,
     },

@@ -49,6 +49,7 @@ codes! {
     Overloaded "overloaded" 503 "The server has too much to do; wait a little and try again.";
     SourceLost "source_lost" 502 "The sender is gone and its bytes cannot be sent again; ask for it to be offered again.";
     SourceFailed "source_failed" 502 "The sender can no longer read the file, or it has changed; ask for it to be offered again.";
+    FetchFailed "fetch_failed" 502 "The server could not get the file from there; check the URL, or try again later.";
     TooSlow "too_slow" 408 "You took the bytes slower than this transfer can wait; ask for it to be offered again.";
     RangeNotSatisfiable "range_not_satisfiable" 416 "The range begins beyond the end; ask from the start.";
     PreconditionFailed "precondition_failed" 412 "The file is not the one you hold any more; ask for it anew.";

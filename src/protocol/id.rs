@@ -56,6 +56,10 @@ id! {
     TransferId
 }
 id! {
+    /// One download by the server, as whoever asked for it calls it. Two members may use one for two.
+    ResourceId
+}
+id! {
     /// One message in a room's history.
     MessageId
 }

@@ -20,5 +20,7 @@ pub const MEDIA_TYPE_BYTES: usize = 255;
 pub const NOTE_CHARS: usize = 2000;
 /// Characters of a passphrase, at most.
 pub const PASSPHRASE_CHARS: usize = 1024;
+/// Bytes of a URL that the server is to fetch, at most.
+pub const URL_BYTES: usize = 8192;
 /// Tokens or receivers named in one event, at most.
 pub const LIST_ITEMS: usize = 10_000;

@@ -22,6 +22,7 @@
 mod code;
 mod digest;
 mod envelope;
+pub mod fetches;
 mod field;
 pub mod frame;
 mod id;
@@ -40,7 +41,7 @@ pub use code::{ErrorCode, Refusal};
 pub use digest::{Digest, Digester};
 pub use envelope::{Code, Envelope, Problem};
 pub use field::{DisplayName, MediaType, Note, Passphrase};
-pub use id::{DropId, MemberId, MessageId, RoomId, Secret, TransferId};
+pub use id::{DropId, MemberId, MessageId, ResourceId, RoomId, Secret, TransferId};
 pub use moment::Moment;
 pub use name::{FileName, FolderPath};
 pub use state::{Party, ReceiverState, TransferState};

@@ -3,7 +3,7 @@
 
 use ts_rs::{Config, TS};
 
-use super::{code, digest, envelope, field, id, name, rooms, state, transfers};
+use super::{code, digest, envelope, fetches, field, id, name, rooms, state, transfers};
 
 const FILE: &str = "client-demo/src/sdk/protocol.ts";
 
@@ -26,6 +26,7 @@ fn declarations() -> String {
         id::DropId,
         id::TransferId,
         id::MessageId,
+        id::ResourceId,
         id::Secret,
         field::DisplayName,
         field::Note,
@@ -75,6 +76,11 @@ fn declarations() -> String {
         transfers::SourceFail,
         transfers::SinkDone,
         transfers::End,
+        fetches::Start,
+        fetches::Started,
+        fetches::Stop,
+        fetches::Progress,
+        fetches::Ended,
     );
     text
 }

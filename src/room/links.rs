@@ -41,7 +41,7 @@ impl Room {
             Door::Undecided | Door::Open => None,
         };
         let knock = Knock { name: Some(identity.name), key: Some(identity.key.clone()), passphrase };
-        Some(Input::Join { peer, knock, fresh: Fresh { member: identity.id, key: identity.key } })
+        Some(Input::Join { peer, knock, fresh: Some(Fresh { member: identity.id, key: identity.key }) })
     }
 
     /// The drops that are known, oldest first, with their transfers that are not gone.

@@ -134,7 +134,7 @@ impl Room {
         self.members.len() == 0 && !self.drops.are_any_open()
     }
 
-    fn join(&mut self, peer: PeerId, knock: Knock, fresh: Fresh) -> Result<Reply, Refusal> {
+    fn join(&mut self, peer: PeerId, knock: Knock, fresh: Option<Fresh>) -> Result<Reply, Refusal> {
         let key = knock.key.filter(|key| Secret::new(key.expose()).is_some());
         let holder = match (self.members.at(peer), &key) {
             (Some(identity), _) => Holder::Here(identity.id.clone()),
@@ -154,6 +154,7 @@ impl Room {
                 (id, true)
             }
             Holder::Nobody => {
+                let fresh = fresh.ok_or(ErrorCode::RoomNotFound)?;
                 let door = self.door.let_in(knock.passphrase)?;
                 self.must_have_place()?;
                 if self.members.get(&fresh.member).is_some() {

@@ -119,8 +119,8 @@ pub enum Input {
         peer: PeerId,
         /// What it said.
         knock: Knock,
-        /// What a new member is made of.
-        fresh: Fresh,
+        /// What a new member is made of; none where only who is known already may enter (`room_not_found`).
+        fresh: Option<Fresh>,
     },
     /// `room:leave`: the member is gone at once, with all its links.
     Leave {

@@ -92,7 +92,7 @@ fn input(step: Step, ids: &mut Ids, members: &BTreeSet<MemberId>) -> Input {
             let key = key.map(|key| Secret::from_random(key.into()));
             let mut join = join(["Ann", "Ben"].get(usize::from(name)).copied(), key);
             join.passphrase = passphrase.then(|| Passphrase::new("sesame").unwrap());
-            Input::Join { peer: link(peer), knock: join.into(), fresh }
+            Input::Join { peer: link(peer), knock: join.into(), fresh: Some(fresh) }
         }
         Step::Leave { peer } => Input::Leave { peer: link(peer) },
         Step::Lost { peer } => Input::Lost { peer: link(peer) },

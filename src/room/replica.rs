@@ -146,7 +146,7 @@ mod tests {
     }
 
     fn joining(peer: PeerId) -> Input {
-        let fresh = Fresh { member: MemberId::from_random(1), key: Secret::from_random(1) };
+        let fresh = Some(Fresh { member: MemberId::from_random(1), key: Secret::from_random(1) });
         Input::Join { peer, knock: join(Some("ann"), None).into(), fresh }
     }
 

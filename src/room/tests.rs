@@ -150,7 +150,7 @@ impl Rig {
         Input::Join {
             peer: link(peer),
             knock: join.into(),
-            fresh: Fresh { member: who(name), key: key(name) },
+            fresh: Some(Fresh { member: who(name), key: key(name) }),
         }
     }
 

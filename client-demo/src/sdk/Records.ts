@@ -32,10 +32,18 @@ export interface SinkRecord {
   done: boolean;
 }
 
+/** A URL that the server downloads for this member. */
+export interface FetchRecord {
+  url: string;
+  name?: string;
+  keep?: boolean;
+}
+
 interface Shapes {
   me: { key: string };
   source: SourceRecord;
   sink: SinkRecord;
+  fetch: FetchRecord;
 }
 
 export class Records {
@@ -81,18 +89,32 @@ export class Records {
     }
   }
 
+  /** Every record of this shape, by its id. */
+  all<S extends keyof Shapes>(shape: S): [string, Shapes[S]][] {
+    const prefix = this.#key(shape, "");
+    const ids = new Set([...this.#here.keys(), ...this.#kept()].filter((key) => key.startsWith(prefix)));
+    return [...ids].flatMap((key) => {
+      const id = key.slice(prefix.length);
+      const record = this.get(shape, id);
+      return record ? [[id, record] as [string, Shapes[S]]] : [];
+    });
+  }
+
   /** Forgets the transfers for which `known` says no: the server has forgotten them too. */
   keepOnly(known: (transfer: string) => boolean): void {
-    const { storage } = this;
-    if (!storage) return;
+    for (const key of this.#kept()) {
+      const [shape, id] = key.startsWith(this.#prefix) ? key.slice(this.#prefix.length).split("|") : [];
+      if (id && (shape === "source" || shape === "sink") && !known(id)) this.storage?.removeItem(key);
+    }
+  }
+
+  /** The keys of all that is stored, others' too; none where that is forbidden. */
+  #kept(): string[] {
     try {
-      const keys = Array.from({ length: storage.length }, (_, index) => storage.key(index) ?? "");
-      for (const key of keys) {
-        const [shape, id] = key.startsWith(this.#prefix) ? key.slice(this.#prefix.length).split("|") : [];
-        if (id && (shape === "source" || shape === "sink") && !known(id)) storage.removeItem(key);
-      }
+      const { storage } = this;
+      return Array.from({ length: storage?.length ?? 0 }, (_, index) => storage?.key(index) ?? "");
     } catch {
-      // Forbidden: then there is nothing.
+      return [];
     }
   }
 

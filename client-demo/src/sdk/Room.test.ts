@@ -101,6 +101,7 @@ function enter(server: FakeRoom, storage: RecordStorage = memoryStorage()) {
     {
       room: "r",
       link: server.people,
+      fetchLink: () => server.people,
       parties,
       records: new Records(storage, "http://server", "r"),
       sinks: [memorySink()],

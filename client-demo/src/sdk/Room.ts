@@ -5,6 +5,7 @@
  */
 import { Drop } from "./Drop";
 import { Emitter } from "./Emitter";
+import { Fetches } from "./Fetches";
 import { Incoming } from "./Incoming";
 import type { Link } from "./Link";
 import { Outgoing } from "./Outgoing";
@@ -22,6 +23,8 @@ import { refusal } from "./SocketLink";
 export interface RoomParts {
   room: string;
   link: Link;
+  /** `/fetches`, opened when it is first asked for. */
+  fetchLink: () => Link;
   parties: Parties;
   records: Records;
   sinks: readonly SinkOpener[];
@@ -36,6 +39,8 @@ const JOIN_PAUSE = 1000;
 const FORGOTTEN = "The server has forgotten this room and its transfers; offer the files again.";
 
 export class Room {
+  /** What the server downloads for this member. */
+  readonly fetches: Fetches;
   readonly #events = new Emitter<RoomEvents>();
   readonly #context: RoomContext;
   readonly #sending: Sending;
@@ -61,6 +66,7 @@ export class Room {
       problem: (error) => this.#events.emit("problem", error),
     };
     this.#sending = new Sending(this.#context);
+    this.fetches = new Fetches({ ...parts, link: parts.fetchLink, key: () => this.who.key });
     const here =
       <T extends { room: string }>(then: (said: T) => void) =>
       (said: T) => {
@@ -246,6 +252,7 @@ export class Room {
     for (const off of this.#off) off();
     this.#sending.close();
     this.#receiving?.close();
+    this.fetches.close();
     this.#set("left");
   }
 
@@ -297,6 +304,7 @@ export class Room {
     const known = new Set(drops.flatMap((drop) => drop.transfers.map(({ transfer }) => transfer)));
     this.parts.records.keepOnly((transfer) => known.has(transfer));
     for (const drop of drops) this.#take(drop);
+    this.fetches.resume();
     this.#set("joined");
   }
 

@@ -36,9 +36,11 @@ const RETURN_PAUSE = 1000;
 
 export class Connection {
   readonly #manager: Manager;
+  readonly #handshake: { auth?: { token: string } };
   readonly #people: Socket;
   readonly #bytes: Socket;
   readonly #link: SocketLink;
+  #fetches: { socket: Socket; link: SocketLink } | undefined;
   readonly #parties: Parties;
   readonly #rooms = new Map<string, Room>();
   #closed: "open" | "closed" = "open";
@@ -54,9 +56,9 @@ export class Connection {
       reconnectionDelay: 500,
       reconnectionDelayMax: 5000,
     });
-    const handshake = token ? { auth: { token } } : {};
-    this.#people = this.#manager.socket("/rooms", handshake);
-    this.#bytes = this.#manager.socket("/transfers", handshake);
+    this.#handshake = token ? { auth: { token } } : {};
+    this.#people = this.#manager.socket("/rooms", this.#handshake);
+    this.#bytes = this.#manager.socket("/transfers", this.#handshake);
     this.#link = new SocketLink(this.#people);
     this.#parties = new Parties(new SocketLink(this.#bytes));
     this.#follow(this.#people, this.#everyRoom);
@@ -72,6 +74,7 @@ export class Connection {
       {
         room: id,
         link: this.#link,
+        fetchLink: () => this.#openFetches(),
         parties: this.#parties,
         records: new Records(storage === undefined ? tabStorage() : (storage ?? undefined), this.url, id),
         sinks: [...sinks, sink, autoSink({ digest }), memorySink({ digest }), opfsSink({ digest })],
@@ -92,6 +95,18 @@ export class Connection {
     for (const room of this.#rooms.values()) room.close();
     this.#people.disconnect();
     this.#bytes.disconnect();
+    this.#fetches?.socket.disconnect();
+  }
+
+  #openFetches(): SocketLink {
+    if (this.#fetches) return this.#fetches.link;
+    const socket = this.#manager.socket("/fetches", this.#handshake);
+    const link = new SocketLink(socket);
+    this.#fetches = { socket, link };
+    const up = () =>
+      this.#everyRoom().map(({ fetches }) => ({ linkUp: () => fetches.resume(), linkDown: () => {} }));
+    this.#follow(socket, up);
+    return link;
   }
 
   readonly #everyRoom = () => [...this.#rooms.values()];

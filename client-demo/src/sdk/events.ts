@@ -10,6 +10,11 @@ import type {
   Drop,
   End,
   Envelope,
+  FetchEnded,
+  FetchProgress,
+  FetchStart,
+  FetchStarted,
+  FetchStop,
   Join,
   Joined,
   Leave,
@@ -52,6 +57,8 @@ export interface Asks {
   "sink:open": { say: SinkOpen; hear: SinkOpened };
   pull: { say: Pull; hear: object };
   "sink:done": { say: SinkDone; hear: object };
+  "fetch:start": { say: FetchStart; hear: FetchStarted };
+  "fetch:stop": { say: FetchStop; hear: object };
 }
 
 /** Server to client: the first argument of each event. */
@@ -65,5 +72,8 @@ export interface Tells {
   pull: Pull;
   stop: Stop;
   chunk: Chunk;
+  "fetch:progress": FetchProgress;
+  "fetch:complete": FetchEnded;
+  "fetch:failed": FetchEnded;
   problem: Envelope<Problem>;
 }

@@ -5,6 +5,8 @@
 export { autoSink } from "./autoSink";
 export { type Connection, type ConnectOptions, connect } from "./connect";
 export type { Drop } from "./Drop";
+export type { Fetch, FetchOptions, FetchStage } from "./Fetch";
+export type { Fetches } from "./Fetches";
 export { httpDownload } from "./httpDownload";
 export type { Incoming, IncomingStage } from "./Incoming";
 export { joinRoom } from "./joinRoom";

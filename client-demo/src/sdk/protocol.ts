@@ -11,6 +11,8 @@ export type TransferId = string;
 
 export type MessageId = string;
 
+export type ResourceId = string;
+
 export type Secret = string;
 
 export type DisplayName = string;
@@ -27,7 +29,7 @@ export type FolderPath = string;
 
 export type Digest = string;
 
-export type ErrorCode = "bad_request" | "not_allowed" | "room_not_found" | "room_full" | "drop_not_found" | "transfer_not_found" | "transfer_closed" | "unexpected_chunk" | "digest_mismatch" | "too_large" | "rate_limited" | "overloaded" | "source_lost" | "source_failed" | "too_slow" | "range_not_satisfiable" | "precondition_failed" | "not_found" | "storage_full" | "storage_unavailable" | "method_not_allowed" | "expired" | "internal";
+export type ErrorCode = "bad_request" | "not_allowed" | "room_not_found" | "room_full" | "drop_not_found" | "transfer_not_found" | "transfer_closed" | "unexpected_chunk" | "digest_mismatch" | "too_large" | "rate_limited" | "overloaded" | "source_lost" | "source_failed" | "fetch_failed" | "too_slow" | "range_not_satisfiable" | "precondition_failed" | "not_found" | "storage_full" | "storage_unavailable" | "method_not_allowed" | "expired" | "internal";
 
 export type Envelope<T> = { 
 /**
@@ -620,3 +622,101 @@ size: number,
  * The whole file's digest, once known.
  */
 digest?: Digest, };
+
+export type FetchStart = { 
+/**
+ * Where it becomes a drop.
+ */
+room: RoomId, 
+/**
+ * The member's key of that room: the drop is that member's.
+ */
+key: Secret, 
+/**
+ * What to fetch: `http` or `https`.
+ */
+url: string, 
+/**
+ * The file's name; the origin's when absent.
+ */
+name?: FileName, 
+/**
+ * What the asker calls it, to find it again from another link; a random one when absent.
+ */
+resource?: ResourceId, 
+/**
+ * Whether the server is to keep a copy.
+ */
+keep?: boolean, };
+
+export type FetchStarted = { 
+/**
+ * The transfer that its bytes come by.
+ */
+transfer: TransferId, 
+/**
+ * What it is called from now on.
+ */
+resource: ResourceId, };
+
+export type FetchStop = { 
+/**
+ * Which.
+ */
+resource: ResourceId, };
+
+export type FetchProgress = { 
+/**
+ * Which.
+ */
+resource: ResourceId, 
+/**
+ * Its transfer.
+ */
+transfer: TransferId, 
+/**
+ * The file's name.
+ */
+name: FileName, 
+/**
+ * Bytes that came from the origin: the furthest offset.
+ */
+received: number, 
+/**
+ * Bytes, or `null` while not known.
+ */
+size: number | null, 
+/**
+ * How much of it that is, 0 to 100 in tenths, rounded down; `null` while the size is not known.
+ */
+progress: number | null, 
+/**
+ * Bytes a second that reach the fastest receiver, over the last seconds; 0 while nothing moves.
+ */
+bytesPerSecond: number, 
+/**
+ * Seconds until every receiver that flows has all, at this speed; `null` while not known.
+ */
+etaSeconds: number | null, };
+
+export type FetchEnded = { 
+/**
+ * Which.
+ */
+resource: ResourceId, 
+/**
+ * Its transfer.
+ */
+transfer: TransferId, 
+/**
+ * The file's name.
+ */
+name: FileName, 
+/**
+ * Why it failed; absent when it is complete, or was stopped.
+ */
+error?: ErrorCode, 
+/**
+ * What happened and what to do, for people.
+ */
+msg: string, };

@@ -45,6 +45,7 @@ impl Names {
     pub(super) fn record(&self, key: &Key) -> String {
         match key {
             Key::Transfer(id) => format!("{}:transfer:{id}", self.prefix),
+            Key::Fetch(fingerprint) => format!("{}:fetch:{}", self.prefix, hex::encode(fingerprint)),
             Key::Token(fingerprint) => format!("{}:token:{}", self.prefix, hex::encode(fingerprint)),
         }
     }

@@ -17,7 +17,7 @@ use crate::protocol::rooms::{
     Picked, Said, Status,
 };
 use crate::protocol::{DropId, ErrorCode, MemberId, MessageId, Secret, TransferId};
-use crate::room::{Entry, Fresh, Input, PeerId, Reply};
+use crate::room::{Entry, Fresh, Input, Knock, PeerId, Reply};
 use crate::transfer::Source;
 
 /// Commands that may wait for what their links said before, at most; one more is refused with `overloaded`.
@@ -70,6 +70,10 @@ impl Task {
         };
         match command {
             Command::Join { peer, port, join, answer } => self.join(peer, port, join, answer),
+            Command::Return { peer, port, key, answer } => {
+                let knock = Knock { name: None, key: Some(key), passphrase: None };
+                self.submit(Input::Join { peer, knock, fresh: None }, Owed::Join { peer, port, answer });
+            }
             Command::Leave { peer, answer } => self.submit(Input::Leave { peer }, Owed::Leave(answer)),
             Command::Lost { peer } => {
                 self.peers.remove(&peer);
@@ -181,7 +185,7 @@ impl Task {
         // A node that cannot know yet who holds a key, gives the id that the others know already.
         let key = join.key.as_ref().and_then(|key| Secret::new(key.expose()));
         let key = key.unwrap_or_else(|| Secret::from_random(random()));
-        let fresh = Fresh { member: MemberId::of(&self.id, &key), key };
+        let fresh = Some(Fresh { member: MemberId::of(&self.id, &key), key });
         let input = Input::Join { peer, knock: join.into(), fresh };
         self.submit(input, Owed::Join { peer, port, answer });
     }

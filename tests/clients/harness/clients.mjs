@@ -25,6 +25,7 @@ const DEFAULT = CLIENTS['socket.io-client 4 (websocket)'];
 // Names are listed because the clients before 3 have no `onAny`.
 const EVENTS = {
   '/rooms': ['room:joined', 'room:left', 'room:message', 'drop:offered', 'transfer:status', 'problem'],
+  '/fetches': ['fetch:progress', 'fetch:complete', 'fetch:failed', 'problem'],
   '/transfers': ['pull', 'stop', 'chunk', 'transfer:end', 'transfer:status', 'problem'],
 };
 
@@ -54,6 +55,9 @@ export async function connect(url, { Manager, options } = DEFAULT) {
 }
 
 const OPEN = new Set();
+
+/** Has `closeAll` call the `close` of one more link. */
+export const closeWithAll = (link) => OPEN.add(link);
 
 /** Stands in an argument for 5,000 lists in one another: more than any parser should follow, and than JavaScript's can write. */
 export const NESTED = '5,000 lists in one another';

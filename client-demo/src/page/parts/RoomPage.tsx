@@ -4,6 +4,7 @@ import { drops, leave, refusal, roomState, tryPassphrase } from "../store/store"
 import { Chat } from "./Chat";
 import { DropCard } from "./DropCard";
 import { DropZone } from "./DropZone";
+import { Fetches } from "./Fetches";
 import { Members } from "./Members";
 import { NameField } from "./NameField";
 import { Standing } from "./Standing";
@@ -30,6 +31,7 @@ export function RoomPage({ room }: { room: string }) {
         <div class="columns">
           <main class="stack">
             <DropZone />
+            <Fetches />
             <Drops />
           </main>
           <aside class="stack">

@@ -23,7 +23,7 @@ import {
 } from "../../sdk";
 import { randomName } from "../roomId";
 import { remember, remembered } from "./remember";
-import { type Action, type DropView, dropView, type Viewer } from "./views";
+import { type Action, type DropView, dropView, type FetchView, fetchView, type Viewer } from "./views";
 
 export type Route = { page: "front" } | { page: "room"; room: string };
 
@@ -40,6 +40,8 @@ export const me = signal<string | undefined>(undefined);
 export const members = signal<readonly Presence[]>([]);
 /** Newest first. */
 export const drops = signal<readonly DropView[]>([]);
+/** Newest first. */
+export const fetches = signal<readonly FetchView[]>([]);
 export const messages = signal<readonly Message[]>([]);
 export const problems = signal<readonly Problem[]>([]);
 export const myName = signal("");
@@ -119,6 +121,22 @@ export async function offer(
   });
 }
 
+/** Has the server download links, each a drop of one's own. */
+export async function fetchLinks(urls: readonly string[], keep: boolean): Promise<boolean> {
+  return attempt(async (here) => {
+    for (const url of urls) here.fetches.start(url, keep ? { keep } : {});
+  });
+}
+
+/** Ends a download by the server, or takes an ended one off the list. */
+export async function endFetch(resource: string): Promise<void> {
+  await attempt(async (here) => {
+    const fetch = here.fetches.list.find((one) => one.resource === resource);
+    if (fetch?.final) here.fetches.forget(fetch);
+    else if (fetch) await here.fetches.stop(fetch);
+  });
+}
+
 /** Files chosen again after a reload. */
 export async function supply(files: readonly File[]): Promise<void> {
   await attempt(async (here) => {
@@ -174,6 +192,7 @@ function enter(id: string): Room {
   entered.on("message", refresh);
   entered.on("offered", refresh);
   entered.on("problem", complain);
+  entered.fetches.on("changed", soon);
   entered.on("status", (transfer) => {
     if (transfer.direction === "incoming") void keepOrSave(transfer);
     soon();
@@ -292,6 +311,7 @@ function refresh(): void {
     online: roomState.value === "joined",
     nameOf: (member) => names.get(member) ?? "Someone who left",
   };
+  fetches.value = (room?.fetches.list ?? []).map(fetchView).reverse();
   drops.value = (room?.drops ?? []).map((drop) => dropView(drop, viewer)).reverse();
 }
 

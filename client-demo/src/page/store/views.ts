@@ -2,7 +2,17 @@
  * What the page shows of drops and transfers: plain values, and which buttons make sense. Pure, so that it
  * is tested without a page; components show it and decide nothing.
  */
-import type { Drop, Incoming, Outgoing, Progress, ReceiverState, RoomState, TransferState } from "../../sdk";
+import type {
+  Drop,
+  Fetch,
+  FetchStage,
+  Incoming,
+  Outgoing,
+  Progress,
+  ReceiverState,
+  RoomState,
+  TransferState,
+} from "../../sdk";
 
 export type Action =
   | "accept"
@@ -47,6 +57,17 @@ export interface DropView {
   transfers: readonly TransferView[];
   /** Buttons for all files at once; none when there is only one. */
   actions: readonly Extract<Action, "accept" | "reject">[];
+}
+
+/** A link that the server downloads. */
+export interface FetchView {
+  id: string;
+  name: string;
+  progress: Progress;
+  words: string;
+  tone: Tone;
+  error: string | undefined;
+  ended: boolean;
 }
 
 /** How a state is coloured; the words say the same. */
@@ -103,6 +124,15 @@ export function transferView(transfer: Incoming | Outgoing, viewer: Viewer): Tra
   };
 }
 
+export function fetchView(fetch: Fetch): FetchView {
+  const { resource: id, name, progress, stage, error, final: ended } = fetch;
+  const waits = stage === "offered" && progress.done === 0;
+  const own = waits
+    ? { words: "offered; comes as it is accepted", tone: "calm" as const }
+    : FETCH_WORDS[stage];
+  return { id, name, progress, ...own, error: error?.message, ended };
+}
+
 interface Words {
   words: string;
   tone: Tone;
@@ -130,6 +160,14 @@ const TRANSFER_WORDS: Record<TransferState, Words> = {
   suspended: { words: "waiting for a lost link; goes on by itself", tone: "held" },
   complete: { words: "everyone who accepted has it", tone: "good" },
   cancelled: { words: "cancelled by the sender", tone: "calm" },
+  failed: { words: "failed", tone: "bad" },
+};
+
+const FETCH_WORDS: Record<FetchStage, Words> = {
+  starting: { words: "asking the origin", tone: "busy" },
+  offered: { words: "downloading", tone: "busy" },
+  complete: { words: "everyone who accepted has it", tone: "good" },
+  stopped: { words: "stopped by you", tone: "calm" },
   failed: { words: "failed", tone: "bad" },
 };
 
