@@ -8,20 +8,23 @@ import { join as joinPath } from 'node:path';
 import { after, test } from 'node:test';
 import { KIB, MIB, randomFile, sha256 } from './harness/bytes.mjs';
 import { closeAll } from './harness/clients.mjs';
+import { startCluster } from './harness/cluster.mjs';
 import { curl } from './harness/curl.mjs';
 import { ok } from './harness/envelope.mjs';
 import { finish, join, newRoom } from './harness/people.mjs';
+import { startS3 } from './harness/s3.mjs';
 import { startNode } from './harness/server.mjs';
 import { Source } from './harness/source.mjs';
 import { until } from './harness/wait.mjs';
 
 const SIZE = 9 * MIB + 7;
 const servers = [];
+const clusters = [];
 const folders = [];
 
 after(async () => {
   closeAll();
-  await Promise.all(servers.map((server) => server.stop()));
+  await Promise.all([...servers, ...clusters].map((server) => server.stop()));
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
@@ -192,6 +195,33 @@ test('a live stream that is kept can be had from its start, once all of it is st
   assert.equal(part.status, 206);
   assert.equal(sha256(part.body), sha256(bytes.subarray(-10)));
 });
+
+for (const place of ['a folder', 'S3']) {
+  test(`with many nodes and ${place}, any node serves the copy, also when the one that stored it is gone`, async () => {
+    const s3 = place === 'S3' ? await startS3() : null;
+    const settings = s3 ? { STORE__URL: 's3://bucket/kept' } : { STORE__URL: `file:${newFolder()}` };
+    const cluster = await startCluster({ nodes: 2, settings });
+    clusters.push(cluster);
+    await cluster.ready();
+    const [first, second] = cluster.nodes;
+    const room = newRoom();
+    const [sender, other] = [await join(first.url, room), await join(second.url, room)];
+    const bytes = randomFile(SIZE);
+    const { drop, transfer } = await keep(sender, bytes);
+    await other.offered(drop);
+    await finish(await other.receive(transfer), bytes);
+    await copyIs(other, transfer, 'stored');
+    sender.vanish();
+    const late = await join(second.url, room);
+    await finish(await late.receive(transfer), bytes);
+    await first.kill();
+    const later = await join(second.url, room);
+    await finish(await later.receive(transfer), bytes);
+    const accepted = await (await join(second.url, room)).accept(transfer);
+    const part = await get(second, accepted, '--range', '10-19');
+    assert.equal(sha256(part.body), sha256(bytes.subarray(10, 20)));
+  });
+}
 
 test('what is too large or for which there is no room is refused before any byte', async () => {
   const data = newFolder();
