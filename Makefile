@@ -83,6 +83,8 @@ test-rust: rust page redis .venv/installed
 .PHONY: test-clients
 test-clients: release redis nginx haproxy tests/clients/node_modules/.package-lock.json .venv/installed
 	@$(NEED) 'curl --version' curl
+	@$(NEED) 'jq --version' jq
+	@$(NEED) 'openssl version' openssl
 	@$(STEP) 'real clients' env ROOMDROP_BIN=$(BIN) ROOMDROP_PYTHON=$(CURDIR)/.venv/bin/python npm test --prefix tests/clients
 	@$(STEP) 'real clients, each at another of two nodes' env ROOMDROP_BIN=$(BIN) ROOMDROP_PYTHON=$(CURDIR)/.venv/bin/python npm run test:nodes --prefix tests/clients
 

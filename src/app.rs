@@ -1,6 +1,8 @@
 //! The server put together: from a configuration to something that serves and ends well. Every part is
 //! made here and handed its options; no rule and no default lives here.
 
+mod hooks;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +22,7 @@ use crate::fetch::{self, Fetches, Policy, Program, Reach, SystemLookup};
 use crate::gateway::compat::{self, LinkLayer, Links};
 use crate::gateway::routing::{self, Routing, RoutingLayer};
 use crate::gateway::{self, Gateway};
+use crate::hooks::Hooks;
 use crate::hub::{self, Hub};
 use crate::net::{self, Listener};
 use crate::protocol::node::{Node, NodeId};
@@ -47,6 +50,7 @@ pub struct Server {
     address: SocketAddr,
     broker: Arc<dyn Broker>,
     hub: Hub,
+    hooks: Hooks,
     io: SocketIo<gateway::Carrier>,
     links: Links,
     routing: Routing,
@@ -76,9 +80,20 @@ pub enum NotStarted {
     /// The Redis cannot be meant.
     #[error("redis: {0}")]
     Redis(#[from] StartError),
+    /// A hook cannot be meant.
+    #[error(transparent)]
+    Hooks(#[from] crate::hooks::StartError),
     /// The storage cannot be meant.
     #[error("{0}")]
     Store(#[from] StoreError),
+}
+
+/// What has to be opened before there can be a server, and may fail.
+struct Means {
+    broker: Arc<dyn Broker>,
+    folder: Option<http::Folder>,
+    hooks: Hooks,
+    store: Option<Store>,
 }
 
 impl Server {
@@ -89,11 +104,12 @@ impl Server {
     pub async fn start(config: &Config) -> Result<Self, NotStarted> {
         let folder = config.files.dir.as_deref().map(http::Folder::open).transpose();
         let folder = folder.map_err(NotStarted::Folder)?;
+        let hooks = hooks::start(&config.hooks)?;
         let listener = Listener::bind(config.server.listen, net::Options::default()).await?;
         let address = axum::serve::Listener::local_addr(&listener)?;
         let broker = broker(&config.redis, node(&config.server, address))?;
         let store = store(&config.store)?;
-        Ok(Self::serve(config, listener, address, broker, folder, store)?)
+        Ok(Self::serve(config, listener, address, Means { broker, folder, hooks, store })?)
     }
 
     /// Puts the parts together.
@@ -101,12 +117,11 @@ impl Server {
         config: &Config,
         listener: Listener,
         address: SocketAddr,
-        broker: Arc<dyn Broker>,
-        folder: Option<http::Folder>,
-        store: Option<Store>,
+        means: Means,
     ) -> Result<Self, fetch::NotStarted> {
+        let Means { broker, folder, hooks, store } = means;
         let (leaving, stop) = (CancellationToken::new(), CancellationToken::new());
-        let options = hub_options(config);
+        let options = hub_options(config, hooks.clone());
         let hub = match &config.redis.url {
             None => Hub::new(options),
             Some(_) => Hub::with_broker(options, broker.clone()),
@@ -139,6 +154,7 @@ impl Server {
             address,
             broker,
             hub,
+            hooks,
             io,
             links,
             routing,
@@ -163,7 +179,7 @@ impl Server {
         self.leaving.cancel();
         tokio::select! {
             biased;
-            () = self.drain() => {}
+            () = async { self.drain().await; self.hooks.at_rest().await } => {}
             () = sleep_until(until) => {
                 tracing::warn!(drain_timeout_s = self.drain_timeout.as_secs(), "transfers were cut off: the drain time-out is over");
             }
@@ -174,6 +190,7 @@ impl Server {
         if let Some(depot) = &self.depot {
             depot.close().await;
         }
+        self.hooks.close().await;
         self.broker.close().await;
         // Closing waits for clients that may never answer.
         let end = Instant::now() + PATIENCE;
@@ -259,7 +276,7 @@ fn gateway_options(config: &Config) -> gateway::Options {
     gateway::Options { ping_interval, ping_timeout, max_payload }
 }
 
-fn hub_options(config: &Config) -> hub::Options {
+fn hub_options(config: &Config, hooks: Hooks) -> hub::Options {
     let Config { rooms, transfers, limits, .. } = config;
     hub::Options {
         room: room::Options {
@@ -290,6 +307,7 @@ fn hub_options(config: &Config) -> hub::Options {
         transfers: limits.transfers,
         kept: if config.store.url == StoreUrl::Nowhere { Duration::ZERO } else { config.store.lifetime },
         downloads_per_token: limits.downloads_per_token,
+        hooks,
     }
 }
 

@@ -13,6 +13,7 @@
 //! | [`http`] | downloads, the served folder, the page, health; one mapping from error code to response | rules |
 //! | [`depot`] | kept drops: written while they are live, served later, brought back after a restart | range arithmetic, HTTP |
 //! | [`hub`] | handles and tasks: one task per transfer, one per room; turns decisions into calls on ports | protocol `if`s |
+//! | [`hooks`] | the operator's programs that are told what happens, and asked before an offer | who may do what |
 //! | [`broker`] | the port between nodes: frames, records, one log per room; `memory` for a node alone, `redis` for many | promises that pub/sub cannot keep |
 //! | [`store`] | what is kept: content-addressed chunks, manifests, records, in a folder or S3-compatible storage | retention policy |
 //! | [`net`] | the listener: connections that read big, can be cut, and notice a dead peer | HTTP, Socket.IO |
@@ -28,6 +29,7 @@ pub mod config;
 pub mod depot;
 pub mod fetch;
 pub mod gateway;
+pub mod hooks;
 pub mod http;
 pub mod hub;
 pub mod log;

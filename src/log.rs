@@ -1,5 +1,5 @@
-//! Where the log goes and in which form. The libraries under Socket.IO are kept quiet: at their debug
-//! level they write whole binaries.
+//! Where the log goes and in which form. The libraries under Socket.IO and under fetches are kept quiet: at their
+//! debug level they write whole binaries, and whom they ask.
 
 use std::fs::OpenOptions;
 use std::io;
@@ -44,5 +44,6 @@ fn filter(level: LogLevel) -> Targets {
         .with_target("socketioxide", quiet)
         .with_target("engineioxide", quiet)
         .with_target("hyper", quiet)
+        .with_target("reqwest", quiet)
         .with_target("memory_serve", level.min(LevelFilter::WARN))
 }

@@ -25,7 +25,9 @@ async fn start(drain_timeout: Duration, other: Option<SocketAddr>) -> Server {
     });
     let registry = Registry::default();
     [Some(me.clone()), other].into_iter().flatten().for_each(|node| registry.add(node));
-    Server::serve(&config, listener, address, Arc::new(Directory::new(me, registry)), None, None).unwrap()
+    let broker = Arc::new(Directory::new(me, registry));
+    let means = Means { broker, folder: None, hooks: Hooks::none(), store: None };
+    Server::serve(&config, listener, address, means).unwrap()
 }
 
 /// One request on a connection of its own: everything that came back.

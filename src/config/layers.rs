@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::{Config, ConfigError, DEFAULTS, Fault, Flags};
+use super::{Config, ConfigError, DEFAULTS, Fault, Flags, hooks, values};
 
 const PREFIX: &str = "ROOMDROP_";
 const SEPARATOR: &str = "__";
@@ -21,6 +21,13 @@ struct Setting {
     origin: String,
 }
 
+/// What the layers give.
+#[derive(Default)]
+struct Given {
+    settings: Vec<Setting>,
+    hooks: Vec<hooks::Setting>,
+}
+
 /// The defaults with every good value of every layer, and the faults of the others.
 pub(super) fn merge(
     flags: &Flags,
@@ -29,11 +36,12 @@ pub(super) fn merge(
     let defaults: Table = DEFAULTS.parse().map_err(|error| broken_defaults(&error))?;
 
     let mut faults = Vec::new();
-    let mut settings = Vec::new();
+    let mut given = Given::default();
     if let Some(path) = &flags.config {
-        from_file(path, &mut settings, &mut faults);
+        from_file(path, &mut given, &mut faults);
     }
-    from_environment(environment, &defaults, &mut settings, &mut faults);
+    from_environment(environment, &defaults, &mut given, &mut faults);
+    let Given { mut settings, hooks } = given;
     from_flags(flags, &mut settings);
 
     let mut merged = defaults.clone();
@@ -47,11 +55,13 @@ pub(super) fn merge(
             }),
         }
     }
+    let hooks = hooks::merge(hooks, &mut faults);
+    merged.insert(hooks::SECTION.to_owned(), hooks.into());
     let config = Config::deserialize(merged).map_err(|error| broken_defaults(&error))?;
     Ok((config, faults))
 }
 
-fn from_file(path: &Path, settings: &mut Vec<Setting>, faults: &mut Vec<Fault>) {
+fn from_file(path: &Path, given: &mut Given, faults: &mut Vec<Fault>) {
     let origin = path.display().to_string();
     let mut fault = |key: &str, problem: String, origin: Option<&String>| {
         faults.push(Fault { key: key.to_owned(), problem, origin: origin.cloned() });
@@ -67,11 +77,18 @@ fn from_file(path: &Path, settings: &mut Vec<Setting>, faults: &mut Vec<Fault>) 
         Err(error) => return fault(&origin, not_toml(&text, &error), None),
     };
     for (section, value) in table {
+        if section == hooks::SECTION {
+            match hooks::from_file(value, &origin) {
+                Ok(settings) => given.hooks.extend(settings),
+                Err(problem) => fault(&section, problem, Some(&origin)),
+            }
+            continue;
+        }
         let Value::Table(keys) = value else {
             fault(&section, format!("is not a section; write its keys under [{section}]"), Some(&origin));
             continue;
         };
-        settings.extend(keys.into_iter().map(|(key, value)| Setting {
+        given.settings.extend(keys.into_iter().map(|(key, value)| Setting {
             section: section.clone(),
             key,
             value,
@@ -85,7 +102,7 @@ fn from_file(path: &Path, settings: &mut Vec<Setting>, faults: &mut Vec<Fault>) 
 fn from_environment(
     environment: impl IntoIterator<Item = (OsString, OsString)>,
     defaults: &Table,
-    settings: &mut Vec<Setting>,
+    given: &mut Given,
     faults: &mut Vec<Fault>,
 ) {
     let mut ours: Vec<(String, OsString)> = environment
@@ -105,9 +122,18 @@ fn from_environment(
             });
             continue;
         };
+        if section == hooks::SECTION {
+            hooks::from_variable(key, text, name, &mut given.hooks, faults);
+            continue;
+        }
         let default = defaults.get(section).and_then(|section| section.get(key));
         let value = typed_like(default, text);
-        settings.push(Setting { section: section.to_owned(), key: key.to_owned(), value, origin: name });
+        given.settings.push(Setting {
+            section: section.to_owned(),
+            key: key.to_owned(),
+            value,
+            origin: name,
+        });
     }
 }
 
@@ -127,13 +153,7 @@ fn from_flags(flags: &Flags, settings: &mut Vec<Setting>) {
 /// stays text, and the key's own reader says what it wants.
 fn typed_like(default: Option<&Value>, text: String) -> Value {
     match default {
-        Some(Value::Array(_)) if !text.trim_start().starts_with('[') => text
-            .split(',')
-            .map(str::trim)
-            .filter(|item| !item.is_empty())
-            .map(|item| Value::String(item.to_owned()))
-            .collect::<Vec<_>>()
-            .into(),
+        Some(Value::Array(_)) => values::list_of(text),
         None | Some(Value::String(_)) => Value::String(text),
         Some(_) => text.trim().parse().unwrap_or(Value::String(text)),
     }

@@ -5,6 +5,7 @@
 
 mod check;
 mod error;
+mod hooks;
 mod layers;
 mod sections;
 mod values;
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 pub use error::{ConfigError, Fault};
+pub use hooks::{Hook, HookEvent, HookOnError, HookSecret};
 pub use sections::{
     Fetch, FetchCommand, Files, Hidden, Limits, Log, LogFormat, LogLevel, Memory, PeerUrl, Redis, Rooms,
     Server, SocketIo, Store, StoreUrl, Straggler, Transfers,
@@ -47,6 +49,9 @@ pub struct Config {
     pub fetch: Fetch,
     /// Bounds against abuse.
     pub limits: Limits,
+    /// Programs that are told what happens, in the order of their numbers.
+    #[serde(default)]
+    pub hooks: Vec<Hook>,
     /// What is written about the running server, and where.
     pub log: Log,
 }
@@ -84,7 +89,7 @@ impl Config {
         environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, ConfigError> {
         let (config, mut faults) = layers::merge(flags, environment)?;
-        faults.extend(check::faults(&config, &faults));
+        faults.extend([check::faults(&config, &faults), hooks::faults(&config.hooks, &faults)].concat());
         if faults.is_empty() { Ok(config) } else { Err(ConfigError::new(faults)) }
     }
 }

@@ -301,6 +301,115 @@ fn a_variable_that_is_no_text_is_a_fault_and_no_panic() {
     assert_eq!(said, ["log.file: is not UTF-8 text (from ROOMDROP_LOG__FILE)"]);
 }
 
+/// The example in the defaults is a comment, since there is no hook by default.
+#[test]
+fn a_hook_has_the_documented_keys_and_defaults() {
+    let example = DEFAULTS.lines().skip_while(|line| *line != "#   [[hooks]]");
+    let example: Vec<_> = example.map_while(|line| line.strip_prefix("#   ")).collect();
+    let config = load(Some(&example.join("\n")), &[], None).unwrap();
+    let [hook] = config.hooks.as_slice() else { panic!("{:?}", config.hooks) };
+    let documented = Hook {
+        on: vec![HookEvent::Offered],
+        url: hook.url.clone(),
+        secret: hook.secret.clone(),
+        ..Hook::default()
+    };
+    assert_eq!(*hook, documented);
+    assert_eq!(hook.secret, HookSecret::Key((0..32).collect()));
+    assert_eq!((hook.timeout, hook.lifetime), (Duration::from_secs(10), Duration::from_secs(3600)));
+    assert_eq!((hook.queue, hook.concurrent, hook.veto, hook.content), (8 << 20, 4, false, false));
+    for key in [
+        "on",
+        "url",
+        "command",
+        "secret",
+        "veto",
+        "on_error",
+        "content",
+        "timeout",
+        "lifetime",
+        "queue",
+        "concurrent",
+    ] {
+        assert!(
+            example.iter().any(|line| line.trim_start_matches("# ").starts_with(&format!("{key} = "))),
+            "{key}"
+        );
+    }
+    assert!(Config::load(&Flags::default(), NO_ENVIRONMENT).unwrap().hooks.is_empty());
+}
+
+#[test]
+fn the_environment_changes_hooks_by_their_number_and_adds_to_them() {
+    let file = "[[hooks]]\non = [\"complete\"]\nurl = \"http://a/\"\nsecret = \"none\"\n[[hooks]]\non = [\"failed\"]\ncommand = [\"b\"]";
+    let config = load(
+        Some(file),
+        &[
+            ("ROOMDROP_HOOKS__0__URL", "https://me:s3cret@c/d?e=f"),
+            ("ROOMDROP_HOOKS__0__ON", "complete, stored"),
+            ("ROOMDROP_HOOKS__1__CONCURRENT", "1"),
+            ("ROOMDROP_HOOKS__2__ON", "[\"offered\"]"),
+            ("ROOMDROP_HOOKS__2__COMMAND", "[\"/bin/check\", \"a, b\"]"),
+            ("ROOMDROP_HOOKS__2__VETO", "true"),
+            ("ROOMDROP_HOOKS__2__ON_ERROR", "allow"),
+            ("ROOMDROP_HOOKS__2__TIMEOUT", "500ms"),
+            ("ROOMDROP_HOOKS__2__QUEUE", "1MiB"),
+        ],
+        None,
+    )
+    .unwrap();
+    let [first, second, third] = config.hooks.as_slice() else { panic!("{:?}", config.hooks) };
+    assert_eq!(first.url.as_ref().map(Hidden::expose), Some("https://me:s3cret@c/d?e=f"));
+    assert_eq!(
+        (&first.on[..], &first.secret),
+        (&[HookEvent::Complete, HookEvent::Stored][..], &HookSecret::None)
+    );
+    assert_eq!((second.command.as_deref(), second.concurrent), (Some(&["b".to_owned()][..]), 1));
+    assert_eq!(third.command.as_deref(), Some(&["/bin/check".to_owned(), "a, b".to_owned()][..]));
+    assert_eq!((third.veto, third.on_error, third.queue), (true, Some(HookOnError::Allow), 1 << 20));
+    assert_eq!(third.timeout, Duration::from_millis(500));
+    assert!(!format!("{config:?}").contains("s3cret"));
+}
+
+#[test]
+fn all_faults_of_hooks_are_told_at_once_each_with_its_key() {
+    let file = "[[hooks]]\non = [\"sent\"]\nurl = \"ftp://me:s3cret@a\"\nsecret = \"whsec_s3cret\"\nretries = 3\n\
+                [[hooks]]\non = [\"complete\"]\nveto = true\ncontent = true\n\
+                [[hooks]]\nurl = \"http://a\"\ncommand = [\"b\"]\non_error = \"allow\"";
+    let variables = [
+        ("ROOMDROP_HOOKS__4__ON", "complete"),
+        ("ROOMDROP_HOOKS__FIRST__ON", "complete"),
+        ("ROOMDROP_HOOKS__1__TIMEOUT", "0s"),
+    ];
+    let mut said = faults(load(Some(file), &variables, None));
+    said.sort();
+    let starts = [
+        "hooks.0.on: [\"sent\"] is not a list of offered, complete, failed, stored;",
+        "hooks.0.retries: unknown field `retries`",
+        "hooks.0.secret: is not \"whsec_\" with",
+        "hooks.0.url: is not a URL;",
+        "hooks.1.content: is about what is stored",
+        "hooks.1.timeout: must be longer than nothing",
+        "hooks.1.url: a hook has a url or a command",
+        "hooks.1.veto: is about offers",
+        "hooks.2.on: is missing",
+        "hooks.2.on_error: is about a hook that may veto",
+        "hooks.2.secret: is missing",
+        "hooks.2.url: a hook has a url or a command",
+        "hooks.4.on: there are 3 hooks before it",
+        "hooks.first__on: names no hook",
+    ];
+    assert_eq!(said.len(), starts.len(), "{said:#?}");
+    for (said, start) in said.iter().zip(starts) {
+        assert!(said.starts_with(start), "{said}\n{start}");
+        assert!(!said.contains("s3cret") && !said.contains('\n'), "{said}");
+    }
+    for bad in ["hooks = 3", "hooks = [3]", "[hooks]\nurl = \"http://a\""] {
+        let said = faults(load(Some(bad), &[], None));
+        assert!(said[0].starts_with("hooks: is not a list of hooks"), "{bad}: {said:?}");
+    }
+}
+
 #[test]
 fn the_flags_are_the_documented_ones() {
     use clap::Parser;

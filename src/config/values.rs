@@ -13,7 +13,7 @@ use toml::Value;
 use super::{Hidden, PeerUrl, StoreUrl};
 
 /// The word that switches a key off.
-const NONE: &str = "none";
+pub(super) const NONE: &str = "none";
 /// The word for what the server finds out by itself.
 const AUTO: &str = "auto";
 /// Characters of a node's name, at most.
@@ -144,6 +144,15 @@ pub(super) fn peer_url<'de, D: Deserializer<'de>>(from: D) -> Result<PeerUrl, D:
             "\"http://10.0.0.7:3000\", \"auto\" or \"none\"",
         )),
     }
+}
+
+/// A list as the environment writes it: with commas, or as TOML.
+pub(super) fn list_of(text: String) -> Value {
+    if text.trim_start().starts_with('[') {
+        return text.trim().parse().unwrap_or(Value::String(text));
+    }
+    let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+    items.map(|item| Value::String(item.to_owned())).collect::<Vec<_>>().into()
 }
 
 /// Patterns of host names: letters, digits, `-`, `.`, `_`, the colons of IPv6, and `*` for any of them.

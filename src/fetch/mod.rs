@@ -67,6 +67,9 @@ pub const MOST: usize = 10_000;
 /// How long a fetch's record outlives the longest transfer.
 const AFTERLIFE: Duration = Duration::from_secs(3600);
 
+/// Origins that may be asked at once what they have, for each place of a fetch: answers are short, and one that
+/// does not come must not hold up the others.
+const PROBES: usize = 4;
 /// How often it is looked whether the node of a fetch is gone,
 const LOOKS: u32 = 5;
 /// and how long between.
@@ -140,8 +143,9 @@ impl Fetches {
     pub fn new(hub: Hub, options: Options, lookup: Arc<dyn Lookup>) -> Result<Self, NotStarted> {
         let policy = Arc::new(options.policy);
         let origin = Origin::new(policy.clone(), lookup)?;
-        let places = || Arc::new(Semaphore::new(options.concurrent));
-        let (slots, probes, running) = (places(), places(), DashMap::new());
+        let places = |count| Arc::new(Semaphore::new(count));
+        let (slots, probes) = (places(options.concurrent), places(PROBES * options.concurrent));
+        let running = DashMap::new();
         Ok(Self(Arc::new(Inner { hub, policy, origin, slots, probes, running })))
     }
 

@@ -84,6 +84,11 @@ impl Origin {
             .no_proxy()
             .redirect(redirect::Policy::none())
             .referer(false)
+            // Bytes are passed on as they come, whatever this client could unpack.
+            .no_gzip()
+            .no_brotli()
+            .no_zstd()
+            .no_deflate()
             .connect_timeout(CONNECT)
             .pool_max_idle_per_host(0)
             .user_agent(concat!("roomdrop/", env!("CARGO_PKG_VERSION")))

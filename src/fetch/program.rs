@@ -196,7 +196,7 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_stops_it_ends_what_it_started_too() {
-        let script = "tail -f /dev/null & echo $!; wait";
+        let script = "sleep 1000 & echo $!; wait";
         let mut running = Running::start(&program("sh", &["-c", script]), &url()).unwrap();
         let first = running.next().await.unwrap().unwrap();
         let text = String::from_utf8_lossy(&first);

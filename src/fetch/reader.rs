@@ -303,8 +303,10 @@ impl Reader {
         if self.shared.size().is_none() {
             let pulls = self.shared.pulls.clone();
             let answer = Answer::new(move |taken: Outcome<()>| {
-                if let Err(refusal) = taken {
-                    pulls.refuse(refusal);
+                match taken {
+                    // The home has moved: it asks again, whoever serves it then.
+                    Ok(()) | Err(Refusal { code: ErrorCode::UnexpectedChunk, .. }) => {}
+                    Err(refusal) => pulls.refuse(refusal),
                 }
             });
             let (peer, size) = (self.shared.peer, Some(self.desk.at()));

@@ -13,9 +13,11 @@ use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::{HeaderMap, StatusCode};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use url::Url;
 
+use super::body::{Body, Broken};
 use super::facts::{Trouble, Validator};
 use super::origin::{Lookup, Origin};
 use super::policy::{Policy, Reach};
@@ -147,4 +149,36 @@ async fn the_rest_of_a_file_is_asked_for_on_condition_that_it_is_the_same() {
     assert!(rest.contains("accept-encoding: identity\n") && !rest.contains("referer"), "{rest}");
     let start = ask(0, Some(&tag)).await;
     assert!(start.contains("range: bytes=0-\n") && !start.contains("if-range"), "{start}");
+}
+
+/// A server that takes connections, answers with `words` and then says nothing more.
+async fn mute(words: &'static str) -> Url {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+    tokio::spawn(async move {
+        let mut taken = Vec::new();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            // No answer comes before its question.
+            let _ = stream.read(&mut [0; 4096]).await;
+            let _ = stream.write_all(words.as_bytes()).await;
+            taken.push(stream);
+        }
+    });
+    url
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_origin_that_does_not_answer_is_given_up() {
+    let outcome = origin(Reach::Any).open(&mute("").await, 0, None).await;
+    assert!(matches!(outcome, Err(Trouble::Passing(refusal, _)) if refusal.code == ErrorCode::FetchFailed));
+}
+
+#[tokio::test]
+async fn an_origin_that_falls_silent_in_the_middle_is_given_up() {
+    let url = mute("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nsome").await;
+    let opened = origin(Reach::Any).open(&url, 0, None).await.ok().unwrap();
+    let mut body = Body::Http(Box::new(opened.response));
+    assert_eq!(body.next().await.unwrap().unwrap().as_ref(), b"some");
+    tokio::time::pause();
+    assert!(matches!(body.next().await, Err(Broken::Link(_))));
 }

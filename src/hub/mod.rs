@@ -44,6 +44,7 @@ pub use self::transfer_handle::{
 
 use self::offered::Offered;
 use crate::broker::{self, Broker};
+use crate::hooks::Hooks;
 use crate::protocol::node::{Node, NodeId};
 use crate::protocol::rooms::{Join, Joined};
 use crate::protocol::transfers::ChunkSizes;
@@ -74,6 +75,8 @@ pub struct Options {
     pub kept: Duration,
     /// HTTP downloads at once by one token, at most; beyond it, `rate_limited`.
     pub downloads_per_token: usize,
+    /// Whoever is told what happens, and asked before a drop is offered.
+    pub hooks: Hooks,
 }
 
 /// The node's rooms and transfers. Cheap to clone; all clones are one.
@@ -269,6 +272,11 @@ impl Hub {
         self.0.ended.cancel();
         self.0.tasks.close();
         self.0.tasks.wait().await;
+    }
+
+    /// Whoever is told what happens.
+    fn hooks(&self) -> &Hooks {
+        &self.0.options.hooks
     }
 
     /// Counts a transfer as active until what it gets is dropped.

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use super::record::{About, File};
 use super::session::{Input, Session};
 use super::{Hub, RoomHandle, TransferHandle, transfer_task};
-use crate::protocol::{MemberId, RoomId, Secret, TransferId};
+use crate::protocol::{DropId, MemberId, RoomId, Secret, TransferId};
 use crate::relay::{self, Relay};
 use crate::room::{Shelved, StoredBytes};
 use crate::transfer::{self, Transfer};
 
 /// A transfer as its room offered it.
 pub(super) struct Offered {
+    pub(super) drop: DropId,
     pub(super) transfer: TransferId,
     pub(super) source: transfer::Source,
     pub(super) from: MemberId,
@@ -33,7 +34,7 @@ impl Hub {
         room_id: RoomId,
     ) -> TransferHandle {
         let now = self.0.clock.now();
-        let Offered { transfer: id, source, from, invited, kept, copy } = offered;
+        let Offered { drop, transfer: id, source, from, invited, kept, copy } = offered;
         let (life, bytes) = match (source, file.size) {
             (transfer::Source::Seekable, Some(_)) => (source, relay::Source::Seekable),
             _ => (transfer::Source::Once, relay::Source::Once),
@@ -49,7 +50,7 @@ impl Hub {
         }
         let (handle, commands) = TransferHandle::new();
         self.know_token(&token, &id);
-        let about = About { room: room_id, file, kept, source_token: token };
+        let about = About { room: room_id, drop, file, kept, source_token: token };
         let task = transfer_task::Task::new(self.clone(), id.clone(), handle.clone(), session, about);
         task.start_in(room, commands);
         self.0.transfers.insert(id, handle.clone());

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::session::Situation;
 use crate::protocol::rooms::OfferedTransfer;
-use crate::protocol::{FileName, FolderPath, MediaType, RoomId, Secret};
+use crate::protocol::{DropId, FileName, FolderPath, MediaType, RoomId, Secret};
 use crate::room::Shelved;
 
 /// What is known of a file.
@@ -44,6 +44,8 @@ impl File {
 pub(super) struct About {
     /// Where it was offered.
     pub(super) room: RoomId,
+    /// With which drop.
+    pub(super) drop: DropId,
     /// What.
     pub(super) file: Arc<File>,
     /// What is written down of it, where it is to be kept.

@@ -88,6 +88,8 @@ pub enum Command {
     },
     /// What is kept of the room.
     Shelf(Result<Vec<Shelved>, Refusal>),
+    /// An offer that nobody who was asked about it is against.
+    Allowed(Box<Asked>),
     /// `transfer:accept` of one transfer.
     Accept {
         /// The link.
@@ -137,6 +139,16 @@ pub enum Command {
     Status(Box<Status>),
     /// A transfer's record is gone.
     Gone(TransferId),
+}
+
+/// An offer that others than the room are asked about first.
+pub struct Asked {
+    pub(super) peer: PeerId,
+    pub(super) offer: Offer,
+    pub(super) source: Source,
+    pub(super) drop: DropId,
+    pub(super) transfers: Vec<TransferId>,
+    pub(super) answer: Answer<OfferTaken>,
 }
 
 /// A handle to a room's task. The task ends when nobody is left and nothing is open.

@@ -1,10 +1,11 @@
-//! How a transfer stands, told to its parties here and, by its home, to its room. The rest of the task lives in
+//! How a transfer stands, told to its parties here and, by its home, to its room and to hooks. The rest of the task lives in
 //! `transfer_task`.
 
 use std::sync::Arc;
 
 use super::room_handle;
 use super::transfer_task::Task;
+use crate::hooks::{Event, FileFacts, Finish, Kind};
 use crate::protocol::TransferState;
 use crate::protocol::rooms::Status;
 use crate::room::envelope;
@@ -26,6 +27,7 @@ impl Task {
             (false, Some(_)) => self.active = None,
             _ => {}
         }
+        self.tell_hooks(&status);
         // The home alone speaks to the room.
         self.untold = self.session.is_home().then(|| status.clone());
         let status = Arc::new(envelope(status));
@@ -34,6 +36,40 @@ impl Task {
         }
         for open in self.sinks.values() {
             open.port.status(&status);
+        }
+    }
+
+    /// The home tells hooks when it has come to its end, or to all who accepted. What another home has told of
+    /// is not told again.
+    fn tell_hooks(&mut self, status: &Status) {
+        let before = std::mem::replace(&mut self.stood, status.state);
+        if before == status.state || !self.session.is_home() {
+            return;
+        }
+        let (kind, event): (_, fn(&Finish) -> Event) = match status.state {
+            TransferState::Complete => (Kind::Complete, Event::complete),
+            TransferState::Failed => (Kind::Failed, Event::failed),
+            _ => return,
+        };
+        if self.hub.hooks().wants(kind) {
+            let (file, receivers) = (self.facts(), status.receivers.clone());
+            self.hub.hooks().say(&event(&Finish { file, sent: status.sent, receivers, error: status.error }));
+        }
+    }
+
+    pub(super) fn facts(&self) -> FileFacts {
+        let (transfer, file) = (self.session.transfer(), &self.about.file);
+        FileFacts {
+            room: self.about.room.clone(),
+            drop: self.about.drop.clone(),
+            transfer: self.id.clone(),
+            from: transfer.sender().clone(),
+            name: file.name.clone(),
+            path: file.path.clone(),
+            size: transfer.size(),
+            media_type: file.media_type.clone(),
+            modified: file.modified,
+            digest: transfer.digest(),
         }
     }
 

@@ -20,7 +20,7 @@ use super::transfer_handle::{Command, Described, TransferHandle, Wish};
 use super::transfer_records::Saving;
 use crate::protocol::rooms::Status;
 use crate::protocol::transfers::SourceOpened;
-use crate::protocol::{ErrorCode, MemberId, Secret, TransferId};
+use crate::protocol::{ErrorCode, MemberId, Secret, TransferId, TransferState};
 use crate::relay::SinkId;
 use crate::room::PeerId;
 use crate::transfer::Copy;
@@ -75,6 +75,8 @@ pub(super) struct Task {
     /// Whoever waits until the record is written.
     pub(super) unsaved: Vec<Answer<()>>,
     pub(super) untold: Option<Status>,
+    /// Where it stood when that was last looked at, here or, as far as is known, at its home.
+    pub(super) stood: TransferState,
     pub(super) active: Option<super::Active>,
     pub(super) work: Work,
     life: Life,
@@ -99,7 +101,6 @@ impl Task {
             hub,
             id,
             handle,
-            session,
             tokens: HashSet::from([about.source_token.fingerprint()]),
             about,
             room: None,
@@ -113,6 +114,8 @@ impl Task {
             saving: Saving::Idle,
             unsaved: Vec::new(),
             untold: None,
+            stood: session.transfer().state(),
+            session,
             active: None,
             work: Work::Nothing,
             life: Life::Kept,

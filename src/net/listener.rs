@@ -7,7 +7,7 @@ use axum::{extract::connect_info::Connected, serve::IncomingStream};
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
 
-use super::{connection::Connection, link::Link, pool::Pool};
+use super::{connection::Connection, link::Link, local::unpace, pool::Pool};
 
 /// How long to wait when the system has no room for another connection (out of file descriptors, say):
 /// trying again at once would burn a core until others end theirs.
@@ -79,6 +79,7 @@ impl Listener {
     fn set_up(&self, tcp: TcpStream) -> io::Result<Connection> {
         tcp.set_nodelay(self.options.nodelay)?;
         set_user_timeout(&tcp, self.options.user_timeout)?;
+        unpace(&tcp);
         Ok(Connection::new(tcp, Arc::clone(&self.pool)))
     }
 }

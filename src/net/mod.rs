@@ -13,8 +13,10 @@
 mod connection;
 mod link;
 mod listener;
+mod local;
 mod pool;
 
 pub use connection::Connection;
 pub use link::Link;
 pub use listener::{Listener, Options, Peer};
+pub use local::unpace;

@@ -156,16 +156,18 @@ impl Relay {
         self.outputs.push_back(Output::Pull { lane: number, from, limit });
     }
 
-    /// The reach doubles while the source runs out of credit and the sinks keep up. `len` bytes come. A
-    /// source whose chunks are a quarter of its credit never quite runs out: what is left counts as nothing
-    /// when it is less than four of the smallest chunks.
+    /// The reach doubles while the source runs out of credit and the sinks take what comes: what they
+    /// were sent counts, not what they acknowledged, which is late by a link's delay and by their habit.
+    /// Their own pace bounds what is under way to them. `len` bytes come. A source whose chunks are a
+    /// quarter of its credit never quite runs out: what is left counts as nothing when it is less than
+    /// four of the smallest chunks.
     pub(super) fn grow_reach(&mut self, index: usize, len: u64) {
         let share = self.share();
         let lane = &mut self.lanes[index];
         let Some(riders) = Riders::of(lane, &self.sinks) else { return };
         let left = lane.granted.saturating_sub(lane.window.end() + len);
         let runs_out = left < self.options.floor.min(lane.reach(share) / 4);
-        let keep_up = lane.window.end().saturating_sub(riders.slowest) <= lane.reach(share) / 2;
+        let keep_up = lane.window.end().saturating_sub(riders.least_sent) <= lane.reach(share) / 4;
         if runs_out && keep_up {
             lane.grow(share);
         }

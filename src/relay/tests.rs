@@ -665,6 +665,23 @@ fn a_sink_that_acknowledges_only_now_and_then_is_never_left_waiting() {
 }
 
 #[test]
+fn a_source_may_run_a_window_ahead_of_sinks_that_take_all_and_acknowledge_each_mebibyte() {
+    let mut rig = Rig::file(100 * MIB);
+    rig.join(1, 0);
+    let (mut lanes, mut acked, mut ahead) = (Vec::new(), 0, 0);
+    while acked < 60 * MIB {
+        rig.serve(&mut lanes, 256 * KIB);
+        ahead = ahead.max(lanes[0].2 - acked);
+        let held = rig.span_to(1).map_or(acked, |(offset, len)| offset + len);
+        rig.now = rig.now + Duration::from_millis(1);
+        // The last of it is still on its way.
+        acked = (held - MIB) / MIB * MIB;
+        rig.ack(1, acked);
+    }
+    assert_eq!(ahead, 8 * MIB);
+}
+
+#[test]
 fn a_stalled_sink_costs_no_more_than_its_window() {
     let mut rig = Rig::file(1000 * MIB);
     rig.join(1, 0);

@@ -18,24 +18,11 @@ impl Room {
         drop: DropId,
         transfers: Vec<TransferId>,
     ) -> Result<Reply, Refusal> {
-        let sender = self.at(peer)?.clone();
-        self.must_be_offerable(&offer)?;
-        let audience = self.audience(&sender.id, offer.to)?;
-        self.must_be_new(offer.files.len(), &drop, &transfers)?;
+        let (shown, audience) = self.weigh(now, peer, offer, drop, transfers)?;
         self.make_place()?;
-
-        let shown = OfferedDrop {
-            room: self.id.clone(),
-            drop,
-            from: sender.id.clone(),
-            from_name: sender.name,
-            at: now.unix_millis(),
-            keep: offer.keep == Some(true),
-            note: offer.note,
-            transfers: offer.files.into_iter().zip(transfers).map(offered).collect(),
-        };
+        let sender = shown.from.clone();
         let invited = match &audience {
-            Audience::Everyone => self.members.ids().filter(|id| **id != sender.id).cloned().collect(),
+            Audience::Everyone => self.members.ids().filter(|id| **id != sender).cloned().collect(),
             Audience::Only(members) => Arc::clone(members),
         };
         let told = Arc::new(shown.clone());
@@ -43,7 +30,48 @@ impl Room {
         let links = self.members.links_of(|member| entry.is_visible_to(member));
         self.drops.add(entry);
         self.tell(links, Event::Offered(Arc::clone(&told)));
-        Ok(Reply::Offered { drop: told, from: sender.id, invited })
+        Ok(Reply::Offered { drop: told, from: sender, invited })
+    }
+
+    /// What members would get of this offer if it came now, for whoever is to be asked about it before. It changes
+    /// nothing, and costs a copy of the offer.
+    ///
+    /// # Errors
+    /// What the offer would be refused with, unless there is no place for it.
+    pub fn preview(
+        &self,
+        now: Moment,
+        peer: PeerId,
+        offer: Offer,
+        drop: DropId,
+        transfers: Vec<TransferId>,
+    ) -> Result<OfferedDrop, Refusal> {
+        self.weigh(now, peer, offer, drop, transfers).map(|(shown, _)| shown)
+    }
+
+    fn weigh(
+        &self,
+        now: Moment,
+        peer: PeerId,
+        offer: Offer,
+        drop: DropId,
+        transfers: Vec<TransferId>,
+    ) -> Result<(OfferedDrop, Audience), Refusal> {
+        let sender = self.at(peer)?.clone();
+        self.must_be_offerable(&offer)?;
+        let audience = self.audience(&sender.id, offer.to)?;
+        self.must_be_new(offer.files.len(), &drop, &transfers)?;
+        let shown = OfferedDrop {
+            room: self.id.clone(),
+            drop,
+            from: sender.id,
+            from_name: sender.name,
+            at: now.unix_millis(),
+            keep: offer.keep == Some(true),
+            note: offer.note,
+            transfers: offer.files.into_iter().zip(transfers).map(offered).collect(),
+        };
+        Ok((shown, audience))
     }
 
     fn must_be_offerable(&self, offer: &Offer) -> Result<(), Refusal> {

@@ -8,7 +8,8 @@ use roomdrop::broker::Broker;
 use roomdrop::broker::redis::{Options, Redis, StartError};
 
 use crate::node::{LIFETIME, Member, entries, me, options, room, word};
-use crate::server::{Server, free_port};
+use crate::port::Port;
+use crate::server::Server;
 
 /// Frames, records and logs: whatever has connections of its own.
 async fn everything_works(options: &Options) {
@@ -62,7 +63,8 @@ fn within_tls() {
     let file = |name: &str| Path::new(&dir).join(name).to_str().unwrap().to_owned();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let tls = free_port().to_string();
+        let port = Port::take();
+        let tls = port.number.to_string();
         let (certificate, key) = (file("own.crt"), file("own.key"));
         let keys = ["--tls-cert-file", &certificate, "--tls-key-file", &key, "--tls-auth-clients", "no"];
         let _server =

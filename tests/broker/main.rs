@@ -13,6 +13,7 @@ mod doors;
 mod faults;
 mod memory;
 mod node;
+mod port;
 mod promises;
 mod proxy;
 mod server;
@@ -48,7 +49,7 @@ promises! {
     records_expire,
     a_value_may_be_anything,
     nodes_find_each_other_and_hear_who_is_gone,
-    a_node_that_dies_is_lost_in_about_two_seconds,
+    a_node_that_dies_is_lost_and_not_for_one_missing_beat,
     every_frame_arrives_as_it_was_sent_and_in_order,
     to_all_is_to_every_other,
     what_reaches_nobody_is_said_to_be_undelivered,

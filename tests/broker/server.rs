@@ -1,7 +1,6 @@
 //! A real `redis-server` of a test's own: on a free port, with nothing on disk, that can be killed, started
 //! anew and told to misbehave. It ends with the test.
 
-use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -11,20 +10,22 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{interval, timeout};
 
+use super::port::Port;
+
 /// Longer than anything here takes; only a broken promise waits for it.
 pub(crate) const LONG: Duration = Duration::from_secs(20);
+
+/// What it says, in its folder; shown when a test fails.
+const LOG: &str = "redis.log";
 
 /// See the module.
 pub(crate) struct Server {
     pub(crate) port: u16,
+    /// Its own for as long as it lives, running or not.
+    _ports: Vec<Port>,
     arguments: Vec<String>,
     dir: TempDir,
     process: Option<Child>,
-}
-
-/// A port that was free a moment ago.
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
 
 /// Waits for a condition.
@@ -59,9 +60,14 @@ impl Server {
     }
 
     pub(crate) async fn start_with(arguments: &[&str]) -> Self {
+        Self::start_on(vec![Port::take()], arguments).await
+    }
+
+    /// Takes clients on the first of the ports.
+    async fn start_on(ports: Vec<Port>, arguments: &[&str]) -> Self {
         let arguments = arguments.iter().map(|argument| (*argument).to_owned()).collect();
-        let mut server =
-            Self { port: free_port(), arguments, dir: tempfile::tempdir().unwrap(), process: None };
+        let (port, dir) = (ports[0].number, tempfile::tempdir().unwrap());
+        let mut server = Self { port, _ports: ports, arguments, dir, process: None };
         server.restart();
         server.is_ready().await;
         server
@@ -70,8 +76,9 @@ impl Server {
     /// A node of a cluster that has no slots yet.
     pub(crate) async fn start_cluster_node() -> Self {
         // The nodes talk among themselves on a port 10,000 above by default, which must be free too.
-        let bus = free_port().to_string();
-        Self::start_with(&["--cluster-enabled", "yes", "--cluster-port", &bus]).await
+        let ports = vec![Port::take(), Port::take()];
+        let bus = ports[1].number.to_string();
+        Self::start_on(ports, &["--cluster-enabled", "yes", "--cluster-port", &bus]).await
     }
 
     /// Makes a node of a cluster known to another.
@@ -86,6 +93,7 @@ impl Server {
         let process = Command::new("redis-server")
             .args(["--port", &port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
             .args(["--enable-debug-command", "yes", "--dir", self.dir.path().to_str().unwrap()])
+            .args(["--logfile", LOG])
             .args(&self.arguments)
             .stdout(Stdio::null())
             .spawn();
@@ -100,9 +108,8 @@ impl Server {
     }
 
     async fn is_ready(&self) {
-        let client = redis::Client::open(self.url()).unwrap();
         eventually("redis-server starts", async || {
-            let mut connection = client.get_multiplexed_async_connection().await.ok()?;
+            let mut connection = self.connect().await.ok()?;
             let answer = redis::cmd("PING").query_async::<redis::Value>(&mut connection).await;
             // One that wants a password is ready too.
             match answer {
@@ -115,6 +122,13 @@ impl Server {
 
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    async fn connect(&self) -> redis::RedisResult<redis::aio::MultiplexedConnection> {
+        let times = redis::AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(LONG))
+            .set_response_timeout(Some(LONG));
+        redis::Client::open(self.url())?.get_multiplexed_async_connection_with_config(&times).await
     }
 
     /// Runs a command of an administrator, and does not wait for its answer.
@@ -131,16 +145,14 @@ impl Server {
 
     /// Runs a command whose failing is no matter.
     pub(crate) async fn try_ask(&self, command: &[&str]) {
-        let client = redis::Client::open(self.url()).unwrap();
-        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let mut connection = self.connect().await.unwrap();
         let mut order = redis::cmd(command[0]);
         order.arg(&command[1..]);
         let _ = order.query_async::<redis::Value>(&mut connection).await;
     }
 
     pub(crate) async fn ask<T: redis::FromRedisValue>(&self, command: &[&str]) -> T {
-        let client = redis::Client::open(self.url()).unwrap();
-        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let mut connection = self.connect().await.unwrap();
         let mut order = redis::cmd(command[0]);
         order.arg(&command[1..]);
         order.query_async(&mut connection).await.unwrap()
@@ -150,5 +162,9 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
+        if std::thread::panicking() {
+            let said = std::fs::read_to_string(self.dir.path().join(LOG)).unwrap_or_default();
+            eprintln!("redis-server on port {} said:\n{said}", self.port);
+        }
     }
 }

@@ -3,12 +3,15 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import http from 'node:http';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { MIB, randomFile, sha256 } from './harness/bytes.mjs';
 import { CLIENTS, closeAll } from './harness/clients.mjs';
 import { startCluster } from './harness/cluster.mjs';
+import { enter } from './harness/cluster-people.mjs';
 import { curl } from './harness/curl.mjs';
 import { ok } from './harness/envelope.mjs';
 import { finish, join, newRoom } from './harness/people.mjs';
@@ -170,6 +173,25 @@ describe('three nodes, each request to the next', () => {
     assert.equal(sha256(body), sha256(bytes));
     assert.equal((await ended).code, 0);
     await node.start();
+  });
+
+  // Needs: clients that are told to move. Otherwise they stay for as long as the node does.
+  test('clients have moved while their node still waits for a download that nobody reads', async (t) => {
+    const own = await startCluster({ nodes: 2, settings: { SERVER__DRAIN_TIMEOUT: '40s' } });
+    t.after(() => own.stop());
+    const [node, other] = own.nodes;
+    const room = newRoom();
+    const [sender, receiver] = [await join(other.url, room), await join(other.url, room)];
+    const mover = await enter([node.url, other.url], newRoom());
+    const bytes = randomFile(32 * MIB);
+    const { transfer } = await sender.send(bytes);
+    const { url } = await receiver.accept(transfer);
+    const [download] = await once(http.get(node.url + url), 'response');
+    const ended = node.terminate(50_000);
+    await mover.back();
+    const body = Buffer.concat(await download.toArray());
+    assert.equal(sha256(body), sha256(bytes));
+    assert.equal((await ended).code, 0);
   });
 
   test('the wrong node adds less than 2 ms at the median', async (t) => {

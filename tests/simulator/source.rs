@@ -181,8 +181,10 @@ impl Producer {
             1 => (lane, offset + 1, len, quality),
             2 => (lane, offset.saturating_sub(self.rng.random_range(1..100)), len, quality),
             // By the time it arrives it may be within a new limit, and taken: one that cannot go back would
-            // be out of step with itself then.
-            3 if !self.habits.is_once => (lane, offset, limit - offset + 1, quality),
+            // be out of step with itself then, and beyond its end it would have said what is not so.
+            3 if !self.habits.is_once && limit < self.habits.size => {
+                (lane, offset, limit - offset + 1, quality)
+            }
             4 => (lane, offset, max + 1, quality),
             5 => (lane, offset, len, Quality::Junk),
             _ => (lane, offset, 0, quality),

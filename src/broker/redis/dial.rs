@@ -15,6 +15,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore, crypto};
 
 use super::StartError;
 use super::wire::{Batch, Broken, Reader, Value};
+use crate::net::unpace;
 
 /// To connect, and be let in.
 const CONNECT: Duration = Duration::from_millis(2000);
@@ -86,6 +87,7 @@ impl Door {
         let (host, port) = instead.or(own.as_ref()).ok_or_else(unsupported)?;
         let stream = TcpStream::connect((host.as_str(), *port)).await?;
         stream.set_nodelay(true)?;
+        unpace(&stream);
         let Some(tls) = &self.tls else {
             let (read, write) = stream.into_split();
             return Ok(Link::new(Box::new(read), Box::new(write)));

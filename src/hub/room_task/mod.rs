@@ -12,6 +12,7 @@
 //! |---|---|
 //! | `mod` | waits, keeps the time, ends |
 //! | `people` | commands of people and transfers: what becomes an entry, what is read at once, who is answered |
+//! | `offering` | offers, and the hooks that are asked about them or told |
 //! | `following` | what the log says; being alone when it cannot be reached, and coming back |
 //! | `queue` | this node's entries on their way |
 //! | `line` | the calls to the broker |
@@ -21,6 +22,7 @@
 mod drops;
 mod following;
 mod line;
+mod offering;
 mod people;
 mod queue;
 mod shelf;

@@ -13,8 +13,8 @@ use super::following::drain;
 use super::queue::Showing;
 use super::{Task, View};
 use crate::protocol::rooms::{
-    Accepted, AcceptedDrop, Join, Joined, Offer, OfferTaken, OfferedDrop, OfferedTransfer, OutgoingTransfer,
-    Picked, Said, Status,
+    Accepted, AcceptedDrop, Join, Joined, OfferTaken, OfferedDrop, OfferedTransfer, OutgoingTransfer, Picked,
+    Said, Status,
 };
 use crate::protocol::{DropId, ErrorCode, MemberId, MessageId, Secret, TransferId};
 use crate::room::{Entry, Fresh, Input, Knock, PeerId, Reply};
@@ -28,8 +28,8 @@ pub(super) enum Owed {
     Join { peer: PeerId, port: Arc<dyn PeerPort>, answer: Answer<Box<Joined>> },
     Leave(Answer<()>),
     Say(Answer<Said>),
-    Offer(Source, Answer<OfferTaken>),
     Restore,
+    Offer { source: Source, to: Option<Vec<MemberId>>, answer: Answer<OfferTaken> },
     Nothing,
 }
 
@@ -41,6 +41,8 @@ impl Task {
             | Command::AcceptDrop { peer, .. }
             | Command::Reject { peer, .. }
             | Command::Steer { peer, .. } => Some(*peer),
+            // Whoever is asked about it is told who offers.
+            Command::Offer { peer, .. } if self.hub.hooks().judge() => Some(*peer),
             _ => None,
         };
         match reader.and_then(|peer| self.queue.last_owed_to(peer)) {
@@ -89,6 +91,7 @@ impl Task {
                 self.offer(peer, offer, source, answer);
             }
             Command::Shelf(read) => self.take_shelf(read),
+            Command::Allowed(asked) => self.submit_offer(*asked),
             Command::Accept { peer, transfer, answer } => self.accept(peer, transfer, answer),
             Command::AcceptDrop { peer, drop, answer } => self.accept_drop(peer, drop, answer),
             Command::Reject { peer, picked, answer } => self.reject(peer, picked, answer),
@@ -165,8 +168,9 @@ impl Task {
                 Ok(Reply::Said(said)) => Ok(said),
                 other => wrong(other),
             }),
-            Owed::Offer(source, answer) => match outcome {
+            Owed::Offer { source, to, answer } => match outcome {
                 Ok(Reply::Offered { drop, from, invited }) => {
+                    self.tell_hooks(&drop, to.as_deref());
                     self.start_transfers(&drop, source, &from, &invited, answer);
                 }
                 other => answer.give(wrong(other)),
@@ -206,15 +210,6 @@ impl Task {
         }
     }
 
-    fn offer(&mut self, peer: PeerId, offer: Offer, source: Source, answer: Answer<OfferTaken>) {
-        if self.hub.transfers_left() < offer.files.len() {
-            return answer.refuse(ErrorCode::Overloaded);
-        }
-        let drop = DropId::from_random(random());
-        let transfers = offer.files.iter().map(|_| TransferId::from_random(random())).collect();
-        self.submit(Input::Offer { peer, offer, drop, transfers }, Owed::Offer(source, answer));
-    }
-
     fn start_transfers(
         &mut self,
         drop: &OfferedDrop,
@@ -231,7 +226,16 @@ impl Task {
             let kept = drop.keep.then(|| room.shelved(&drop.drop, &offered.transfer)).flatten().map(Arc::new);
             let transfer = offered.transfer.clone();
             let (from, invited) = (from.clone(), Arc::clone(invited));
-            let of = Offered { transfer: transfer.clone(), source, from, invited, kept, copy: None };
+            let drop_id = drop.drop.clone();
+            let of = Offered {
+                drop: drop_id,
+                transfer: transfer.clone(),
+                source,
+                from,
+                invited,
+                kept,
+                copy: None,
+            };
             let (room_handle, id) = (self.handle.clone(), self.id.clone());
             handles.push(self.hub.start_transfer(of, file, token.clone(), room_handle, id));
             OutgoingTransfer { transfer, name: offered.name.clone(), token }

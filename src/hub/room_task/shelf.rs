@@ -97,6 +97,7 @@ impl Task {
                     ..shelved.clone()
                 };
                 let of = Offered {
+                    drop: drop.drop.clone(),
                     transfer: offered.transfer.clone(),
                     source: Source::Seekable,
                     from: drop.from.clone(),

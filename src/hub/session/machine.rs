@@ -147,10 +147,17 @@ impl Session {
     /// # Errors
     /// What a peer said and may not say; nothing of it took effect.
     pub fn handle(&mut self, now: Moment, input: Input) -> Result<Reply, Refusal> {
+        let is_tick = matches!(input, Input::Tick);
         let answer = self.take(now, input);
         self.settle(now);
         self.share_news(now);
+        debug_assert!(!is_tick || self.moves_on(now), "it ticks for ever");
         answer
+    }
+
+    /// Whether time moves on: what was due is done, or it is all over.
+    fn moves_on(&self, now: Moment) -> bool {
+        self.outputs.contains(&Output::Gone) || self.poll_timeout().is_none_or(|next| next > now)
     }
 
     /// What must happen next; nothing when all is done.

@@ -27,6 +27,8 @@ mod seats;
 mod source;
 mod status;
 mod takeover;
+#[cfg(test)]
+mod tests;
 mod words;
 
 use bytes::Bytes;

@@ -9,6 +9,7 @@ mod node;
 mod person;
 mod plan;
 mod store;
+mod surroundings;
 mod task;
 mod trouble;
 mod word;

@@ -3,6 +3,9 @@
 
 mod chance;
 mod people;
+#[path = "../../../../tests/broker/port.rs"]
+#[allow(dead_code, reason = "other tests use the rest")]
+mod port;
 mod redis;
 #[path = "../../../../tests/broker/server.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 
 use super::service::Service;
 use crate::broker::Broker;
+use crate::hooks::Hooks;
 use crate::hub::{Answer, Hub, Options, Outcome, PeerPort, RoomCommand, RoomHandle, Source};
 use crate::protocol::rooms::{FileOffer, Join, Joined, Offer, OfferTaken, Said};
 use crate::protocol::transfers::ChunkSizes;
@@ -51,6 +52,7 @@ fn options(presence_grace: Duration) -> Options {
         transfers: 1000,
         kept: Duration::ZERO,
         downloads_per_token: 4,
+        hooks: Hooks::none(),
     }
 }
 

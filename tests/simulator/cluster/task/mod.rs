@@ -2,16 +2,21 @@
 //! which sink, who waits for an answer, and what is asked of the records. It decides nothing, and what it
 //! does it does as `hub/transfer_task.rs`, `transfer_parties.rs` and `transfer_records.rs` do.
 
+mod answers;
+mod parties;
+mod records;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use roomdrop::hub::session::{Ask, Decided, Input, Output, Reply, Session, SinkKind};
+use roomdrop::hub::session::{Ask, Input, Output, Reply, Session};
 use roomdrop::protocol::node::{Body, NodeId};
 use roomdrop::protocol::{ErrorCode, Refusal, Secret};
 use roomdrop::relay::SinkId;
 
-use crate::cluster::flaws::Flaw;
-use crate::cluster::node::Surroundings;
-use crate::cluster::store::{self, Stored, Trip};
+use self::answers::Asker;
+use self::records::Saving;
+use crate::cluster::store::{self, Trip};
+use crate::cluster::surroundings::Surroundings;
 use crate::cluster::word::{Act, Command, Line, Request, Word, micros, moment};
 use crate::plan::MILLI;
 use crate::word::Event;
@@ -22,20 +27,6 @@ const RETRY: u64 = 20 * MILLI;
 #[derive(Debug)]
 struct OpenSink {
     line: Line,
-}
-
-/// Whoever waits for a decision.
-#[derive(Debug, Clone, Copy)]
-enum Asker {
-    Request(u64),
-    Done(Line),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Saving {
-    Idle,
-    Running,
-    RunningBehind,
 }
 
 #[derive(Debug)]
@@ -314,238 +305,6 @@ impl Task {
         }
         self.busy.push(sink);
         self.handle(around, Input::SinkBusy { sink, offset })?.ok();
-        Ok(())
-    }
-
-    fn save(&mut self, around: &mut Surroundings) -> Result<(), String> {
-        if self.saving != Saving::Idle {
-            self.saving = Saving::RunningBehind;
-            return Ok(());
-        }
-        self.saving = Saving::Running;
-        let situation = self.session.situation(moment(around.skew, around.now));
-        let tokens = self.unsaved_tokens();
-        if around.has(Flaw::AnswersEarly) {
-            self.handle(around, Input::Saved { number: situation.number })?.ok();
-        }
-        let (epoch, number) = (self.session.epoch(), situation.number);
-        around.act(Act::Trip(Trip::Save { epoch, number, value: store::write(&situation), tokens }));
-        Ok(())
-    }
-
-    fn unsaved_tokens(&self) -> Vec<String> {
-        let transfer = self.session.transfer();
-        let sinks = transfer.receivers().filter_map(|(member, _)| transfer.token_of(member));
-        let all = sinks.chain([&self.source_token]).map(|token| token.expose().to_owned());
-        all.filter(|token| !self.saved_tokens.contains(token)).collect()
-    }
-
-    fn take_stored(
-        &mut self,
-        around: &mut Surroundings,
-        stored: Stored,
-        is_save: bool,
-    ) -> Result<(), String> {
-        match stored {
-            Stored::Saved(epoch, number, tokens) => {
-                self.saved_tokens.extend(tokens);
-                if epoch == self.session.epoch() {
-                    self.give(around, Input::Saved { number })?.ok();
-                }
-            }
-            Stored::Found(epoch, situation) => {
-                let home = situation.home;
-                self.give(around, Input::Found { epoch, situation })?.ok();
-                self.check_home(around, home)?;
-            }
-            Stored::Missing => drop(self.give(around, Input::Missing)?),
-            // In the order of the hub: what went on meanwhile may have saved already.
-            Stored::Away if is_save => {
-                self.saving = Saving::Idle;
-                self.give(around, Input::StoreAway)?.ok();
-                return Ok(());
-            }
-            Stored::Away if self.session.is_home() => {}
-            Stored::Away => drop(self.give(around, Input::StoreAway)?),
-            Stored::Claimed => drop(self.give(around, Input::Claimed)?),
-            Stored::Known(_) | Stored::Removed => {}
-        }
-        if is_save {
-            let was_behind = std::mem::replace(&mut self.saving, Saving::Idle) == Saving::RunningBehind;
-            if was_behind && self.session.is_home() {
-                self.save(around)?;
-                self.carry_out(around)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// A home whose node is gone is as good as none.
-    pub fn check_home(&mut self, around: &mut Surroundings, home: NodeId) -> Result<(), String> {
-        if around.knows_lost(home) {
-            self.give(around, Input::NodeLost(home))?.ok();
-        }
-        Ok(())
-    }
-
-    fn open_source(&mut self, around: &mut Surroundings, line: Line) -> Result<(), String> {
-        if self.source.is_some_and(|before| before != line) {
-            self.handle(around, Input::SourceLost)?.ok();
-            self.carry_out(around)?;
-        }
-        match self.handle(around, Input::SourceOpened)? {
-            Ok(Reply::Later) => {
-                if let Some(before) = self.waiting_source.replace(line) {
-                    around.say(before, Word::Refused(ErrorCode::Overloaded));
-                }
-            }
-            Ok(_) => self.begin_source(around, line),
-            Err(refusal) => around.say(line, Word::Refused(refusal.code)),
-        }
-        self.carry_out(around)
-    }
-
-    fn begin_source(&mut self, around: &mut Surroundings, line: Line) {
-        around.opens_source(line);
-        around.say(line, Word::Opened { size: self.session.transfer().size() });
-        around.say(line, Word::Status(self.session.transfer().state()));
-        self.source = Some(line);
-    }
-
-    fn open_sink(
-        &mut self,
-        around: &mut Surroundings,
-        line: Line,
-        token: &Secret,
-        kind: SinkKind,
-    ) -> Result<(), String> {
-        let Some(member) = self.session.transfer().member_of_token(token).cloned() else {
-            around.say(line, Word::Refused(ErrorCode::NotAllowed));
-            return Ok(());
-        };
-        let outcome = self.handle(around, Input::OpenSink { member, kind })?;
-        match outcome {
-            Ok(Reply::Opened(sink)) => {
-                self.sinks.retain(|other, open| *other == sink || open.line != line);
-                self.sinks.insert(sink, OpenSink { line });
-                around.opens_sink(line);
-                let size = self.session.transfer().size();
-                around.say(line, Word::Opened { size });
-                if let Some(size) = size {
-                    around.say(line, Word::End { size });
-                }
-                let status = self.session.describe(moment(around.skew, around.now));
-                around.say(line, Word::Status(status.state));
-            }
-            Ok(_) => around.say(line, Word::Refused(ErrorCode::Internal)),
-            Err(refusal) => around.say(line, Word::Refused(refusal.code)),
-        }
-        self.carry_out(around)
-    }
-
-    fn answer_when_decided(
-        &mut self,
-        around: &mut Surroundings,
-        reply: Result<Reply, Refusal>,
-        asker: Asker,
-    ) -> Result<(), String> {
-        match reply {
-            Ok(Reply::Asked(ask)) => {
-                self.asks.push((ask, asker));
-                Ok(())
-            }
-            Ok(Reply::Decided(decided)) => self.answer_asker(around, asker, Ok(decided)),
-            Ok(_) => self.answer_asker(around, asker, Ok(Decided::Done)),
-            Err(refusal) => self.answer_asker(around, asker, Err(refusal)),
-        }
-    }
-
-    fn answer(
-        &mut self,
-        around: &mut Surroundings,
-        ask: Ask,
-        outcome: Result<Decided, Refusal>,
-    ) -> Result<(), String> {
-        if let Some(index) = self.asks.iter().position(|(known, _)| *known == ask) {
-            let (_, asker) = self.asks.remove(index);
-            return self.answer_asker(around, asker, outcome);
-        }
-        Ok(())
-    }
-
-    fn answer_asker(
-        &mut self,
-        around: &mut Surroundings,
-        asker: Asker,
-        outcome: Result<Decided, Refusal>,
-    ) -> Result<(), String> {
-        match (asker, outcome) {
-            (Asker::Request(number), outcome) => {
-                if let Ok(Decided::Accepted(token)) = &outcome {
-                    self.tokens.insert(token.expose().to_owned());
-                }
-                let outcome = outcome.map_err(|refusal| refusal.code);
-                around.act(Act::Answer { number, outcome });
-            }
-            (Asker::Done(line), Ok(Decided::Done)) => {
-                around.on_done(line)?;
-                around.say(line, Word::Thanks);
-            }
-            (Asker::Done(line), Ok(decided)) => {
-                return Err(format!("done on {line} was answered with {decided:?}"));
-            }
-            (Asker::Done(line), Err(refusal)) => around.log(|| format!("  done {line}: {refusal:?}")),
-        }
-        Ok(())
-    }
-
-    fn source_says(
-        &mut self,
-        around: &mut Surroundings,
-        line: Line,
-        input: Input,
-    ) -> Result<Result<Reply, Refusal>, String> {
-        if self.source == Some(line) {
-            return self.give(around, input);
-        }
-        let closed = self.session.transfer().state().is_final();
-        Ok(Err(if closed { ErrorCode::TransferClosed.into() } else { ErrorCode::NotAllowed.into() }))
-    }
-
-    fn sink_says(
-        &mut self,
-        around: &mut Surroundings,
-        line: Line,
-        input: impl FnOnce(SinkId) -> Input,
-    ) -> Result<Result<Reply, Refusal>, String> {
-        match self.sink_of(line) {
-            Ok(sink) => self.give(around, input(sink)),
-            Err(refusal) => Ok(Err(refusal)),
-        }
-    }
-
-    fn sink_of(&self, line: Line) -> Result<SinkId, Refusal> {
-        match self.sinks.iter().find(|(_, open)| open.line == line) {
-            Some((sink, _)) => Ok(*sink),
-            None if self.session.transfer().state().is_final() => Err(ErrorCode::TransferClosed.into()),
-            None => Err(ErrorCode::NotAllowed.into()),
-        }
-    }
-
-    fn lose(&mut self, around: &mut Surroundings, line: Line) -> Result<(), String> {
-        if self.waiting_source == Some(line) {
-            self.waiting_source = None;
-            self.give(around, Input::SourceLost)?.ok();
-        }
-        if self.source == Some(line) {
-            self.source = None;
-            self.give(around, Input::SourceLost)?.ok();
-        }
-        let lost = self.sinks.iter().find(|(_, open)| open.line == line).map(|(sink, _)| *sink);
-        if let Some(sink) = lost {
-            self.sinks.remove(&sink);
-            self.give(around, Input::SinkLost(sink))?.ok();
-        }
         Ok(())
     }
 

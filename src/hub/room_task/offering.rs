@@ -1,0 +1,65 @@
+//! Offers, and the hooks that are asked about them before anybody else hears of them, or told afterwards. Who is
+//! asked decides nothing about the room: an offer that they allow is taken or refused as any other.
+
+use super::super::answer::{Answer, Outcome};
+use super::super::random;
+use super::super::room_handle::{Asked, Command};
+use super::Task;
+use super::people::Owed;
+use crate::hooks::{Event, Kind, Offering};
+use crate::protocol::rooms::{Offer, OfferTaken, OfferedDrop};
+use crate::protocol::{DropId, ErrorCode, MemberId, TransferId};
+use crate::room::{Input, PeerId};
+use crate::transfer::Source;
+
+impl Task {
+    pub(super) fn offer(&mut self, peer: PeerId, offer: Offer, source: Source, answer: Answer<OfferTaken>) {
+        let drop = DropId::from_random(random());
+        let transfers = offer.files.iter().map(|_| TransferId::from_random(random())).collect();
+        let asked = Asked { peer, offer, source, drop, transfers, answer };
+        if self.hub.hooks().judge() { self.ask_first(asked) } else { self.submit_offer(asked) }
+    }
+
+    /// Takes an offer that nobody is against, to the room.
+    pub(super) fn submit_offer(&mut self, asked: Asked) {
+        let Asked { peer, offer, source, drop, transfers, answer } = asked;
+        if self.hub.transfers_left() < offer.files.len() {
+            return answer.refuse(ErrorCode::Overloaded);
+        }
+        let to = offer.to.clone();
+        self.submit(Input::Offer { peer, offer, drop, transfers }, Owed::Offer { source, to, answer });
+    }
+
+    /// Asks the hooks, unless the room would refuse it anyway. What its member says meanwhile may come before it.
+    fn ask_first(&self, asked: Asked) {
+        let event = match self.event_of(&asked) {
+            Ok(event) => event,
+            Err(refusal) => return asked.answer.refuse(refusal),
+        };
+        let (hub, room) = (self.hub.clone(), self.handle.clone());
+        let asking = async move {
+            match hub.hooks().ask(&event).await {
+                Ok(()) => room.send_when_there_is_room(Command::Allowed(Box::new(asked))).await,
+                Err(refusal) => asked.answer.refuse(refusal),
+            }
+        };
+        // Ended with the node, its answer is `overloaded`.
+        let ended = self.hub.ended().clone();
+        self.hub.tasks().spawn(ended.run_until_cancelled_owned(asking));
+    }
+
+    fn event_of(&self, asked: &Asked) -> Outcome<Event> {
+        let Asked { peer, offer, drop, transfers, .. } = asked;
+        let room = self.shown().room();
+        let shown = room.preview(self.now(), *peer, offer.clone(), drop.clone(), transfers.clone())?;
+        Ok(Event::offered(&Offering { drop: &shown, to: offer.to.as_deref() }))
+    }
+
+    /// Tells the hooks of a drop that is offered now.
+    pub(super) fn tell_hooks(&self, drop: &OfferedDrop, to: Option<&[MemberId]>) {
+        let hooks = self.hub.hooks();
+        if hooks.wants(Kind::Offered) {
+            hooks.say(&Event::offered(&Offering { drop, to }));
+        }
+    }
+}
