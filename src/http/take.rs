@@ -81,7 +81,7 @@ async fn accept(hub: &Hub, visit: &mut Visit, search: &mut Search) -> Outcome<(T
                 // Whoever breaks off does not come back as the same member: nobody is to wait for it.
                 visit.say_at_last(move |peer| {
                     let answer = Answer::new(drop);
-                    RoomCommand::Steer { peer, transfer, wish: Wish::Cancel, answer }
+                    Some(RoomCommand::Steer { peer, transfer, wish: Wish::Cancel, answer })
                 });
                 return Ok((handle, accepted.token));
             }

@@ -70,7 +70,7 @@ enum Last {
     /// The source or a sink of this transfer, by its link's number.
     Lost(TransferHandle),
     /// To the room.
-    Word(Box<dyn FnOnce(PeerId) -> RoomCommand + Send + Sync>),
+    Word(Box<dyn FnOnce(PeerId) -> Option<RoomCommand> + Send + Sync>),
 }
 
 impl Visit {
@@ -125,8 +125,11 @@ impl Visit {
         self.last.push(Last::Lost(transfer));
     }
 
-    /// Says this before it leaves.
-    pub(super) fn say_at_last(&mut self, word: impl FnOnce(PeerId) -> RoomCommand + Send + Sync + 'static) {
+    /// Says this before it leaves, if there is still something to say then.
+    pub(super) fn say_at_last(
+        &mut self,
+        word: impl FnOnce(PeerId) -> Option<RoomCommand> + Send + Sync + 'static,
+    ) {
         self.last.push(Last::Word(Box::new(word)));
     }
 
@@ -145,7 +148,11 @@ impl Drop for Visit {
                     Last::Lost(transfer) => {
                         transfer.send_when_there_is_room(TransferCommand::Lost { peer }).await;
                     }
-                    Last::Word(word) => room.send_when_there_is_room(word(peer)).await,
+                    Last::Word(word) => {
+                        if let Some(word) = word(peer) {
+                            room.send_when_there_is_room(word).await;
+                        }
+                    }
                 }
             }
             let answer = Answer::new(drop);

@@ -10,8 +10,8 @@ use super::port::PeerPort;
 use super::transfer_handle::{TransferHandle, Wish};
 use crate::protocol::node::NodeId;
 use crate::protocol::rooms::{Accepted, AcceptedDrop, Join, Joined, Offer, OfferTaken, Picked, Said, Status};
-use crate::protocol::{DropId, Secret, TransferId};
-use crate::room::PeerId;
+use crate::protocol::{DropId, Refusal, Secret, TransferId};
+use crate::room::{PeerId, Shelved};
 use crate::transfer::Source;
 
 /// Commands that may wait; one more is refused with `overloaded`.
@@ -75,6 +75,19 @@ pub enum Command {
         /// The way back.
         answer: Answer<OfferTaken>,
     },
+    /// `drop:offer`, of a drop that there is room to keep.
+    OfferAdmitted {
+        /// The link.
+        peer: PeerId,
+        /// What it said.
+        offer: Offer,
+        /// Whether its bytes can be had again.
+        source: Source,
+        /// The way back.
+        answer: Answer<OfferTaken>,
+    },
+    /// What is kept of the room.
+    Shelf(Result<Vec<Shelved>, Refusal>),
     /// An offer that nobody who was asked about it is against.
     Allowed(Box<Asked>),
     /// `transfer:accept` of one transfer.

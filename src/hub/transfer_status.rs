@@ -57,7 +57,7 @@ impl Task {
         }
     }
 
-    fn facts(&self) -> FileFacts {
+    pub(super) fn facts(&self) -> FileFacts {
         let (transfer, file) = (self.session.transfer(), &self.about.file);
         FileFacts {
             room: self.about.room.clone(),

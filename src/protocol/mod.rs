@@ -33,6 +33,7 @@ mod name;
 pub mod node;
 pub mod rooms;
 mod state;
+mod status;
 pub mod transfers;
 #[cfg(test)]
 mod typescript;

@@ -307,6 +307,25 @@ test('a growing file is followed as it grows', async () => {
   assert.equal(JSON.parse(said).data.size, all.length);
 });
 
+test('with keep=1 it is over when the copy is stored, though nobody took it', async () => {
+  const url = `${server.url}/rooms/${newRoom()}/kept.txt`;
+  const { status, body } = await curl(`${url}?keep=1`, '-X', 'PUT', '--data-binary', 'abc');
+  assert.equal(status, 201, String(body));
+  assert.equal(JSON.parse(body).data.digest, ABC);
+  assert.equal((await curl(url)).body.toString(), 'abc');
+});
+
+test('what a sender has sent in full arrives without it', async () => {
+  const { receiver, put, transfer } = await begun({ 'content-length': 3 });
+  const sink = await receiver.receive(transfer);
+  put.end('abc');
+  await sink.reaches(3);
+  await until('the digest is known', () => sink.end?.digest);
+  put.abort();
+  await receiver.rooms.inbox.next('room:left');
+  await finish(sink, Buffer.from('abc'));
+});
+
 /** Someone in a room of its own, and an upload whose offer has come there. */
 async function begun(headers, where = server) {
   const room = newRoom();

@@ -409,7 +409,11 @@ etaSeconds: number | null,
 /**
  * Why it failed.
  */
-error?: ErrorCode, };
+error?: ErrorCode, 
+/**
+ * What became of the copy that the server keeps; only of a drop that was offered with `keep`.
+ */
+copy?: StoredCopy, };
 
 export type Receiver = { 
 /**

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::view::{Asked, View};
-use crate::protocol::rooms::Status;
+use crate::protocol::rooms::{CopyState, Status};
 use crate::protocol::{ErrorCode, MemberId, ReceiverState, Refusal, TransferState};
 
 /// How an upload stands.
@@ -41,6 +41,7 @@ impl Judge {
         let state = status.map_or(TransferState::Offered, |status| status.state);
         let is_suspended = state == TransferState::Suspended;
         self.suspended_since = is_suspended.then(|| self.suspended_since.unwrap_or(now));
+        let copy = status.and_then(|status| status.copy.as_ref()).map(|copy| copy.state);
         match status {
             Some(status) if state == TransferState::Failed => {
                 return Fate::Over(status.error.unwrap_or(ErrorCode::Internal).into());
@@ -48,6 +49,10 @@ impl Judge {
             _ if state == TransferState::Cancelled => {
                 return over(ErrorCode::TransferClosed, "It was cancelled.");
             }
+            // Whoever is not done yet, and whoever comes, has it from the copy.
+            _ if copy == Some(CopyState::Stored) => return Fate::Delivered,
+            // The copy takes it, whatever people do.
+            _ if copy == Some(CopyState::Storing) => {}
             _ if state == TransferState::Complete => return Fate::Delivered,
             Some(status) if self.has_everyone_said_no(status, view) => {
                 return match status.sent {
@@ -119,7 +124,7 @@ mod tests {
     use ReceiverState::{Accepted, Away, Complete, Invited, Receiving, Rejected};
 
     use super::*;
-    use crate::protocol::rooms::Receiver;
+    use crate::protocol::rooms::{Receiver, StoredCopy};
     use crate::protocol::{DisplayName, Envelope, TransferId};
     use crate::room::envelope;
 
@@ -144,6 +149,7 @@ mod tests {
             bytes_per_second: 0,
             eta_seconds: None,
             error: (state == TransferState::Failed).then_some(ErrorCode::Expired),
+            copy: None,
         }))
     }
 
@@ -199,6 +205,22 @@ mod tests {
         let closed = View { asked: Asked::Closed, ..view(&["me"], None) };
         let fate = Judge::new(member("me"), PATIENCE).look(Instant::now(), &closed);
         assert_eq!(code(&fate), Some(ErrorCode::Overloaded));
+    }
+
+    #[test]
+    fn what_is_kept_is_over_when_its_copy_is_stored_and_not_before() {
+        use TransferState::{Complete as Done, Offered};
+        for (copy, state, receivers, expected) in [
+            (CopyState::Storing, Offered, ("a", Rejected), Fate::Open),
+            (CopyState::Storing, Done, ("a", Complete), Fate::Open),
+            (CopyState::Stored, Offered, ("a", Rejected), Fate::Delivered),
+            (CopyState::Failed, Done, ("a", Complete), Fate::Delivered),
+        ] {
+            let mut status = Arc::unwrap_or_clone(status(state, 5, &[receivers]));
+            status.data.copy = Some(StoredCopy { state: copy, error: None, msg: None });
+            let view = view(&["me", "a"], Some(Arc::new(status)));
+            assert_eq!(Judge::new(member("me"), PATIENCE).look(Instant::now(), &view), expected);
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::fate::{Fate, Judge};
 use super::hash::Hash;
-use super::view::{Asked, View};
+use super::view::{Asked, Given, View};
 use crate::hub::{Answer, Hub, Outcome, TransferCommand, TransferHandle};
 use crate::net;
 use crate::protocol::{Digest, ErrorCode, Refusal};
@@ -125,6 +125,7 @@ impl Flow {
         let end =
             TransferCommand::SourceEnd { peer, size: self.size.is_none().then_some(size), digest, answer };
         self.transfer.send_when_there_is_room(end).await;
+        self.told.send_modify(|view| view.given = Given::All);
         loop {
             match self.look(size).0 {
                 Fate::Open => drop(self.wait(false).await),

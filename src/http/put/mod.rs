@@ -25,7 +25,7 @@ use tokio::sync::watch;
 
 use self::fate::Judge;
 use self::flow::Flow;
-use self::view::{Link, Port, View};
+use self::view::{Given, Link, Port, View};
 use super::ask::ask;
 use super::error::Refused;
 use super::visit::{Place, Visit};
@@ -142,9 +142,12 @@ impl Upload {
         };
         visit.lose_at_last(offered.transfer.clone());
         let transfer = offered.outgoing.transfer.clone();
+        let body_given = view.clone();
         visit.say_at_last(move |peer| {
+            // Those who are under way need the sender no more, when all of it is here.
+            let is_cut = body_given.borrow().given == Given::Part;
             let answer = Answer::new(drop);
-            RoomCommand::Steer { peer, transfer, wish: Wish::Cancel, answer }
+            is_cut.then_some(RoomCommand::Steer { peer, transfer, wish: Wish::Cancel, answer })
         });
         let chunk_max = match open(&offered, &visit, &told).await {
             Ok(chunk_max) => chunk_max,

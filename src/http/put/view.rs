@@ -21,12 +21,24 @@ pub(super) struct View {
     pub(super) asked: Asked,
     /// How the transfer stands; nothing was said while nobody has answered.
     pub(super) status: Option<Arc<Envelope<Status>>>,
+    /// How much of the body the transfer has.
+    pub(super) given: Given,
     /// Why a chunk was not taken.
     pub(super) refused: Option<Refusal>,
     /// Everyone in the room.
     pub(super) present: HashMap<MemberId, DisplayName>,
     /// Who was there before.
     pub(super) gone: HashMap<MemberId, DisplayName>,
+}
+
+/// How much of a body was handed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Given {
+    /// Nothing, or a part.
+    #[default]
+    Part,
+    /// All of it.
+    All,
 }
 
 /// What a source is asked for.
