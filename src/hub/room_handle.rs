@@ -141,6 +141,31 @@ pub enum Command {
     Gone(TransferId),
 }
 
+impl Command {
+    /// Whose word it is, where it is a link's.
+    pub(super) fn peer(&self) -> Option<PeerId> {
+        match self {
+            Self::Join { peer, .. }
+            | Self::Return { peer, .. }
+            | Self::Leave { peer, .. }
+            | Self::Lost { peer }
+            | Self::Say { peer, .. }
+            | Self::Offer { peer, .. }
+            | Self::OfferAdmitted { peer, .. }
+            | Self::Accept { peer, .. }
+            | Self::AcceptDrop { peer, .. }
+            | Self::Reject { peer, .. }
+            | Self::Steer { peer, .. } => Some(*peer),
+            Self::NodeLost(_)
+            | Self::Allowed(_)
+            | Self::Shelf(_)
+            | Self::Transfers { .. }
+            | Self::Status(_)
+            | Self::Gone(_) => None,
+        }
+    }
+}
+
 /// An offer that others than the room are asked about first.
 pub struct Asked {
     pub(super) peer: PeerId,

@@ -73,7 +73,7 @@ impl Task {
                     let _ = self.give(Input::NotKept(refusal.code));
                 } else {
                     tracing::info!(transfer.id = %self.id, size_bytes = size, "transfer stored");
-                    self.hub.hooks().say_stored(self.facts(), None);
+                    self.tell_stored();
                 }
                 answer.give(outcome.map(drop));
             }

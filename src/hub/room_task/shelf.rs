@@ -29,9 +29,13 @@ pub(super) enum Shelf {
 }
 
 impl Task {
-    /// Whoever enters waits until the shelf was read. The command, if it need not.
+    /// Whoever enters waits until the shelf was read, and so does what it says meanwhile. The command, if it need
+    /// not.
     pub(super) fn wait_for_shelf(&mut self, command: Command) -> Option<Command> {
-        if !matches!(command, Command::Join { .. }) {
+        let peer = command.peer();
+        let waits = matches!(&self.shelf, Shelf::Reading(waiting)
+            if peer.is_some() && waiting.iter().any(|before| before.peer() == peer));
+        if !waits && !matches!(command, Command::Join { .. }) {
             return Some(command);
         }
         match &mut self.shelf {
@@ -74,7 +78,7 @@ impl Task {
         }
         if let Shelf::Reading(waiting) = before {
             for command in waiting {
-                self.obey(command);
+                self.hold_or_obey(command);
             }
         }
         self.shelf = next;
