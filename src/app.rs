@@ -17,6 +17,7 @@ use tower::ServiceBuilder;
 use crate::broker::redis::{Options, Redis, StartError};
 use crate::broker::{Broker, Memory};
 use crate::config::{self, Config, PeerUrl, StoreUrl};
+use crate::depot::Depot;
 use crate::fetch::{self, Fetches, Policy, Program, Reach, SystemLookup};
 use crate::gateway::compat::{self, LinkLayer, Links};
 use crate::gateway::routing::{self, Routing, RoutingLayer};
@@ -60,6 +61,7 @@ pub struct Server {
     serving: JoinHandle<std::io::Result<()>>,
     drain_timeout: Duration,
     /// Where something may be kept.
+    depot: Option<Depot>,
     _sweeper: Option<Sweeper>,
 }
 
@@ -124,6 +126,10 @@ impl Server {
             None => Hub::new(options),
             Some(_) => Hub::with_broker(options, broker.clone()),
         };
+        let depot = store.clone().map(|store| Depot::new(store, config.transfers.chunk_max));
+        if let Some(depot) = &depot {
+            hub.keep_with(Arc::new(depot.clone()));
+        }
         let links = Links::default();
         let fetches = fetches(&hub, &config.fetch)?;
         let (socket_io, io) = Gateway::layer(hub.clone(), fetches, links.clone(), &gateway_options(config));
@@ -156,6 +162,7 @@ impl Server {
             stop,
             serving,
             drain_timeout,
+            depot,
             _sweeper,
         })
     }
@@ -180,6 +187,9 @@ impl Server {
         }
         self.stop.cancel();
         self.hub.close().await;
+        if let Some(depot) = &self.depot {
+            depot.close().await;
+        }
         self.hooks.close().await;
         self.broker.close().await;
         // Closing waits for clients that may never answer.
@@ -295,7 +305,9 @@ fn hub_options(config: &Config, hooks: Hooks) -> hub::Options {
         budget: config.memory.budget,
         rooms: limits.rooms,
         transfers: limits.transfers,
+        kept: if config.store.url == StoreUrl::Nowhere { Duration::ZERO } else { config.store.lifetime },
         downloads_per_token: limits.downloads_per_token,
+        upload_patience: limits.upload_patience,
         hooks,
     }
 }

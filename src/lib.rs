@@ -11,6 +11,7 @@
 //! | [`gateway`] | Socket.IO: one file per namespace; event → command, in arrival order | state that must outlive a link, rules |
 //! | [`fetch`] | a remote URL as a source; who may be fetched | Socket.IO |
 //! | [`http`] | downloads, the served folder, the page, health; one mapping from error code to response | rules |
+//! | [`depot`] | kept drops: written while they are live, served later, brought back after a restart | range arithmetic, HTTP |
 //! | [`hub`] | handles and tasks: one task per transfer, one per room; turns decisions into calls on ports | protocol `if`s |
 //! | [`hooks`] | the operator's programs that are told what happens, and asked before an offer | who may do what |
 //! | [`broker`] | the port between nodes: frames, records, one log per room; `memory` for a node alone, `redis` for many | promises that pub/sub cannot keep |
@@ -25,6 +26,7 @@
 
 pub mod broker;
 pub mod config;
+pub mod depot;
 pub mod fetch;
 pub mod gateway;
 pub mod hooks;

@@ -17,13 +17,14 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "app",
         &[
-            "gateway", "fetch", "http", "hub", "hooks", "broker", "net", "relay", "transfer", "room",
-            "store", "config", "protocol",
+            "gateway", "fetch", "http", "depot", "hub", "hooks", "broker", "net", "relay", "transfer",
+            "room", "store", "config", "protocol",
         ],
     ),
     ("gateway", &["fetch", "hub", "broker", "net", "relay", "transfer", "room", "config", "protocol"]),
     ("http", &["hub", "broker", "net", "relay", "transfer", "room", "config", "protocol"]),
     ("fetch", &["hub", "broker", "transfer", "room", "protocol"]),
+    ("depot", &["hub", "room", "store", "protocol"]),
     ("hub", &["hooks", "broker", "relay", "transfer", "room", "config", "protocol"]),
     ("hooks", &["protocol"]),
     ("broker", &["net", "protocol"]),

@@ -2,7 +2,7 @@
 //! same run; on one node, and across several that a Redis of its own joins. Servers and load share the
 //! machine, over loopback; the load speaks raw WebSocket frames, so that it costs little. Run it by
 //! `cargo bench --bench relay`, or a part of it by `cargo bench --bench relay -- one-to-one one-to-eight
-//! stalled first-byte across across-to-eight bystander polling failover`.
+//! stalled first-byte across across-to-eight bystander polling failover put`.
 //!
 //! MB and GB are powers of ten. "Delivered" counts every receiver's bytes. Figures are medians of
 //! [`ROUNDS`] rounds, in which the relays take turns.
@@ -15,9 +15,11 @@ mod across;
 mod failover;
 mod node;
 mod party;
+mod plain;
 mod polling;
 mod process;
 mod publish;
+mod put;
 mod redis;
 mod roomdrop;
 mod source;
@@ -69,6 +71,9 @@ impl Run {
 
 fn main() -> Outcome<()> {
     let mut wanted: Vec<String> = std::env::args().skip(1).collect();
+    if wanted.iter().any(|word| word == plain::NAME) {
+        return plain::run();
+    }
     let called = wanted.iter().any(|word| word == "--bench");
     wanted.retain(|word| !word.starts_with("--"));
     if !called {
@@ -104,6 +109,9 @@ fn main() -> Outcome<()> {
     }
     if wants("failover") {
         failover::run()?;
+    }
+    if wants("put") {
+        put::run()?;
     }
     Ok(())
 }

@@ -252,6 +252,9 @@ pub struct Limits {
     /// HTTP downloads at once with one token.
     #[serde(deserialize_with = "values::count")]
     pub downloads_per_token: usize,
+    /// How long an upload by HTTP may not move while a receiver waits for it.
+    #[serde(deserialize_with = "values::duration")]
+    pub upload_patience: Duration,
 }
 
 /// `[log]`.

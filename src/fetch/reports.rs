@@ -250,6 +250,7 @@ mod tests {
             bytes_per_second: 5,
             eta_seconds: None,
             error: (state == TransferState::Failed).then_some(ErrorCode::SourceFailed),
+            copy: None,
         }
     }
 

@@ -96,6 +96,11 @@ pub(super) async fn answer(
     Ok(response)
 }
 
+/// What `HEAD` of the whole says.
+pub(super) fn head_of(described: &Described, inline: bool) -> Result<Response, Refused> {
+    head(described, inline, None, RangeAnswer::Whole)
+}
+
 /// Whether `Range` counts: there is no `If-Range`, or it names this very file (RFC 9110 §13.1.5).
 fn ranged_by_tag(condition: Option<&HeaderValue>, tag: Option<&str>) -> bool {
     condition.is_none_or(|condition| tag.is_some_and(|tag| condition.as_bytes() == tag.as_bytes()))

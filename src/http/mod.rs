@@ -10,11 +10,14 @@ mod folder;
 mod health;
 mod origin;
 pub mod page;
+mod put;
 pub mod range;
+mod take;
+mod visit;
 mod zip;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, put};
 
 pub use self::folder::Folder;
 pub use self::health::Health;
@@ -27,6 +30,9 @@ pub fn routes(hub: Hub, health: Health, folder: Option<Folder>) -> Router {
     Router::new()
         .route("/transfers/{id}/content", get(content::serve).head(content::serve))
         .route("/drops/{id}/content", get(zip::serve).head(zip::serve))
+        .route("/rooms/{room}", put(put::nameless))
+        .route("/rooms/{room}/", put(put::nameless))
+        .route("/rooms/{room}/{*filename}", get(take::serve).head(take::serve).put(put::serve))
         .merge(health::routes(health))
         .merge(page::routes())
         .merge(folder::routes(folder))

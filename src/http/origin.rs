@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::error::Refused;
+use super::visit::PASSPHRASE;
 use crate::protocol::{ErrorCode, Refusal};
 
 /// The origins that may connect, beside the server's own page.
@@ -29,8 +30,8 @@ impl Origins {
         let allowed = AllowOrigin::predicate(move |origin: &HeaderValue, _| origins.allow(origin));
         CorsLayer::new()
             .allow_origin(allowed)
-            .allow_methods([Method::GET, Method::HEAD, Method::POST])
-            .allow_headers([header::CONTENT_TYPE, header::AUTHORIZATION, header::RANGE])
+            .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT])
+            .allow_headers([header::CONTENT_TYPE, header::AUTHORIZATION, header::RANGE, PASSPHRASE])
             .expose_headers([
                 header::CONTENT_RANGE,
                 header::CONTENT_DISPOSITION,

@@ -3,14 +3,18 @@
 //!
 //! Every task hangs on the hub: [`Hub::close`] ends them all and waits.
 
+mod active;
 mod answer;
 mod clock;
 mod nodes;
+mod offered;
 mod port;
 mod record;
 mod room_handle;
 mod room_task;
 pub mod session;
+mod transfer_chunks;
+mod transfer_copy;
 mod transfer_handle;
 mod transfer_parties;
 mod transfer_records;
@@ -19,7 +23,8 @@ mod transfer_task;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use dashmap::DashMap;
 use tokio::sync::watch;
@@ -29,26 +34,26 @@ use tokio_util::task::TaskTracker;
 
 pub use self::answer::{Answer, Outcome};
 pub use self::clock::Clock;
-pub use self::port::{Chunk, Full, PeerPort, SinkPort, SourcePort};
+pub use self::port::{Chunk, Full, Keeper, Keeping, PeerPort, SinkPort, SourcePort};
 pub use self::record::File;
 pub use self::room_handle::{Command as RoomCommand, RoomHandle};
 pub use self::session::{Sharing, SinkKind};
+pub use self::transfer_copy::CopyWord;
 pub use self::transfer_handle::{
     Command as TransferCommand, Described, Holder, SinkBox, SourceBox, TransferHandle, Wish,
 };
 
-use self::record::About;
-use self::session::Session;
+use self::offered::Offered;
 use crate::broker::{self, Broker};
 use crate::hooks::Hooks;
 use crate::protocol::node::{Node, NodeId};
 use crate::protocol::rooms::{Join, Joined};
 use crate::protocol::transfers::ChunkSizes;
-use crate::protocol::{DropId, MemberId, RoomId, Secret, TransferId};
-use crate::relay::{self, Budget, Relay};
+use crate::protocol::{DropId, RoomId, Secret, TransferId};
+use crate::relay::{self, Budget};
 use crate::room::{self, PeerId};
+use crate::transfer;
 pub use crate::transfer::Source;
-use crate::transfer::{self, Transfer};
 
 /// What an operator may choose of rooms and transfers.
 #[derive(Debug, Clone)]
@@ -67,19 +72,14 @@ pub struct Options {
     pub rooms: usize,
     /// Transfers at once, at most; beyond it an offer is refused with `overloaded`.
     pub transfers: usize,
+    /// How long a copy is kept, at most; zero where none is.
+    pub kept: Duration,
     /// HTTP downloads at once by one token, at most; beyond it, `rate_limited`.
     pub downloads_per_token: usize,
+    /// How long an upload by HTTP may not move, while a receiver waits for it, before it fails.
+    pub upload_patience: Duration,
     /// Whoever is told what happens, and asked before a drop is offered.
     pub hooks: Hooks,
-}
-
-/// A transfer as its room offered it.
-struct Offered {
-    drop: DropId,
-    transfer: TransferId,
-    source: transfer::Source,
-    from: MemberId,
-    invited: Arc<[MemberId]>,
 }
 
 /// The node's rooms and transfers. Cheap to clone; all clones are one.
@@ -106,6 +106,7 @@ struct Inner {
     waiting_for_room: Mutex<HashMap<TransferId, TransferHandle>>,
     /// When the records were back last.
     back_at: Mutex<Option<Instant>>,
+    keeper: OnceLock<Arc<dyn Keeper>>,
     ended: CancellationToken,
     tasks: TaskTracker,
 }
@@ -140,6 +141,7 @@ impl Hub {
             active: watch::Sender::new(0),
             waiting_for_room: Mutex::default(),
             back_at: Mutex::new(None),
+            keeper: OnceLock::new(),
             ended: CancellationToken::new(),
             tasks: TaskTracker::new(),
         }));
@@ -155,6 +157,16 @@ impl Hub {
     /// A number for a new link or download; never given twice.
     pub fn next_peer(&self) -> PeerId {
         PeerId { node: self.me(), number: self.0.next_peer.fetch_add(1, Ordering::Relaxed) }
+    }
+
+    /// Has drops kept from now on. Once, before anyone is served.
+    pub fn keep_with(&self, keeper: Arc<dyn Keeper>) {
+        let _ = self.0.keeper.set(keeper);
+    }
+
+    /// Whoever keeps drops.
+    fn keeper(&self) -> Option<Arc<dyn Keeper>> {
+        self.0.keeper.get().cloned()
     }
 
     /// Enters a room, which comes to be if there is none.
@@ -270,12 +282,6 @@ impl Hub {
         &self.0.options.hooks
     }
 
-    /// Counts a transfer as active until what it gets is dropped.
-    fn count_active(&self) -> Active {
-        self.0.active.send_modify(|active| *active += 1);
-        Active(self.clone())
-    }
-
     /// A number for an entry of a room's log; higher than those given before.
     fn next_entry(&self) -> u64 {
         self.0.next_entry.fetch_add(1, Ordering::Relaxed)
@@ -342,33 +348,6 @@ impl Hub {
         self.0.tokens.insert(token.fingerprint(), transfer.clone());
     }
 
-    fn start_transfer(
-        &self,
-        offered: Offered,
-        file: Arc<File>,
-        token: Secret,
-        room: RoomHandle,
-        room_id: RoomId,
-    ) -> TransferHandle {
-        let now = self.0.clock.now();
-        let Offered { drop, transfer: id, source, from, invited } = offered;
-        let (life, bytes) = match (source, file.size) {
-            (transfer::Source::Seekable, Some(_)) => (source, relay::Source::Seekable),
-            _ => (transfer::Source::Once, relay::Source::Once),
-        };
-        let options = &self.0.options;
-        let transfer = Transfer::new(now, id.clone(), from, life, file.size, invited, options.transfer);
-        let relay = Relay::new(options.relay.clone(), self.0.budget.clone(), bytes, file.size);
-        let session = Session::new(now, self.broker().me().id, self.0.sharing, transfer, relay);
-        let (handle, commands) = TransferHandle::new();
-        self.know_token(&token, &id);
-        let about = About { room: room_id, drop, file, source_token: token };
-        let task = transfer_task::Task::new(self.clone(), id.clone(), handle.clone(), session, about);
-        task.start_in(room, commands);
-        self.0.transfers.insert(id, handle.clone());
-        handle
-    }
-
     fn forget_transfer(
         &self,
         id: &TransferId,
@@ -379,15 +358,6 @@ impl Hub {
         for token in tokens {
             self.0.tokens.remove(&token);
         }
-    }
-}
-
-/// One active transfer.
-struct Active(Hub);
-
-impl Drop for Active {
-    fn drop(&mut self) {
-        self.0.0.active.send_modify(|active| *active -= 1);
     }
 }
 

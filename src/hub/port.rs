@@ -6,11 +6,13 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 
+use super::{Hub, TransferHandle};
 use crate::protocol::rooms::Status;
-use crate::protocol::{Digest, Envelope, Refusal};
-use crate::room::Event;
+use crate::protocol::{Digest, Envelope, Refusal, RoomId, TransferId};
+use crate::room::{Event, PeerId, Shelved};
 
 /// A person's link to a room.
 pub trait PeerPort: Send + Sync {
@@ -60,4 +62,42 @@ pub trait SinkPort: Send + Sync {
     fn status(&self, status: &Arc<Envelope<Status>>);
     /// It is over for this sink.
     fn close(&self, why: &Refusal);
+}
+
+/// What is to be kept.
+#[derive(Clone)]
+pub struct Keeping {
+    /// The hub.
+    pub hub: Hub,
+    /// Which transfer.
+    pub transfer: TransferId,
+    /// Whom to tell, and where to pull.
+    pub handle: TransferHandle,
+    /// The number of the sink that writes.
+    pub peer: PeerId,
+    /// Bytes, where known.
+    pub size: Option<u64>,
+    /// What to write down of it.
+    pub shelved: Arc<Shelved>,
+}
+
+/// Whoever keeps drops, where anyone does.
+#[async_trait]
+pub trait Keeper: Send + Sync {
+    /// Whether files of these sizes could be kept now.
+    ///
+    /// # Errors
+    /// `too_large`, `storage_full`, `storage_unavailable`.
+    async fn admits(&self, sizes: &[Option<u64>]) -> Result<(), Refusal>;
+    /// Begins to keep one; says how it ends as [`CopyWord`](super::CopyWord).
+    fn store(&self, what: Keeping);
+    /// The copy of a transfer as a source of it; it asks nothing of the storage before its first pull.
+    fn serve(&self, transfer: &TransferId, handle: &TransferHandle, peer: PeerId) -> Box<dyn SourcePort>;
+    /// Deletes a copy.
+    fn forget(&self, room: &RoomId, transfer: &TransferId);
+    /// What is kept of a room.
+    ///
+    /// # Errors
+    /// `storage_unavailable`.
+    async fn shelved(&self, room: &RoomId) -> Result<Vec<Shelved>, Refusal>;
 }

@@ -7,7 +7,9 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::session::Situation;
+use crate::protocol::rooms::OfferedTransfer;
 use crate::protocol::{DropId, FileName, FolderPath, MediaType, RoomId, Secret};
+use crate::room::Shelved;
 
 /// What is known of a file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,6 +26,19 @@ pub struct File {
     pub modified: Option<u64>,
 }
 
+impl File {
+    /// What an offer says of it.
+    pub(super) fn of(offered: &OfferedTransfer) -> Self {
+        Self {
+            name: offered.name.clone(),
+            path: offered.path.clone(),
+            media_type: offered.media_type.clone(),
+            size: offered.size,
+            modified: offered.modified,
+        }
+    }
+}
+
 /// What never changes of a transfer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct About {
@@ -33,6 +48,9 @@ pub(super) struct About {
     pub(super) drop: DropId,
     /// What.
     pub(super) file: Arc<File>,
+    /// What is written down of it, where it is to be kept.
+    #[serde(default)]
+    pub(super) kept: Option<Arc<Shelved>>,
     /// Who holds this is its source.
     pub(super) source_token: Secret,
 }

@@ -10,8 +10,8 @@ use super::port::PeerPort;
 use super::transfer_handle::{TransferHandle, Wish};
 use crate::protocol::node::NodeId;
 use crate::protocol::rooms::{Accepted, AcceptedDrop, Join, Joined, Offer, OfferTaken, Picked, Said, Status};
-use crate::protocol::{DropId, Secret, TransferId};
-use crate::room::PeerId;
+use crate::protocol::{DropId, Refusal, Secret, TransferId};
+use crate::room::{PeerId, Shelved};
 use crate::transfer::Source;
 
 /// Commands that may wait; one more is refused with `overloaded`.
@@ -75,6 +75,19 @@ pub enum Command {
         /// The way back.
         answer: Answer<OfferTaken>,
     },
+    /// `drop:offer`, of a drop that there is room to keep.
+    OfferAdmitted {
+        /// The link.
+        peer: PeerId,
+        /// What it said.
+        offer: Offer,
+        /// Whether its bytes can be had again.
+        source: Source,
+        /// The way back.
+        answer: Answer<OfferTaken>,
+    },
+    /// What is kept of the room.
+    Shelf(Result<Vec<Shelved>, Refusal>),
     /// An offer that nobody who was asked about it is against.
     Allowed(Box<Asked>),
     /// `transfer:accept` of one transfer.
@@ -128,6 +141,31 @@ pub enum Command {
     Gone(TransferId),
 }
 
+impl Command {
+    /// Whose word it is, where it is a link's.
+    pub(super) fn peer(&self) -> Option<PeerId> {
+        match self {
+            Self::Join { peer, .. }
+            | Self::Return { peer, .. }
+            | Self::Leave { peer, .. }
+            | Self::Lost { peer }
+            | Self::Say { peer, .. }
+            | Self::Offer { peer, .. }
+            | Self::OfferAdmitted { peer, .. }
+            | Self::Accept { peer, .. }
+            | Self::AcceptDrop { peer, .. }
+            | Self::Reject { peer, .. }
+            | Self::Steer { peer, .. } => Some(*peer),
+            Self::NodeLost(_)
+            | Self::Allowed(_)
+            | Self::Shelf(_)
+            | Self::Transfers { .. }
+            | Self::Status(_)
+            | Self::Gone(_) => None,
+        }
+    }
+}
+
 /// An offer that others than the room are asked about first.
 pub struct Asked {
     pub(super) peer: PeerId,
@@ -163,7 +201,7 @@ impl RoomHandle {
     }
 
     /// Puts a command into the mailbox, waiting for room.
-    pub(super) async fn send_when_there_is_room(&self, command: Command) {
+    pub async fn send_when_there_is_room(&self, command: Command) {
         let _ = self.mailbox.send(command).await;
     }
 

@@ -11,6 +11,7 @@ use super::File;
 use super::answer::Answer;
 use super::port::{SinkPort, SourcePort};
 use super::session::SinkKind;
+use super::transfer_copy::CopyWord;
 use super::transfer_records::Stored;
 use crate::protocol::node::{Body, NodeId};
 use crate::protocol::transfers::{SinkOpened, SourceOpened};
@@ -167,6 +168,8 @@ pub enum Command {
         /// The way back.
         answer: Answer<()>,
     },
+    /// What became of its copy.
+    Copy(CopyWord),
     /// Answer once every node can find it; or at once, where the records cannot be reached.
     WhenSaved {
         /// The way back.
@@ -216,7 +219,10 @@ impl Command {
             | Self::Reject { answer, .. }
             | Self::WhenSaved { answer }
             | Self::Steer { answer, .. } => answer.refuse(error),
-            Self::DownloadEnded { .. }
+            Self::Copy(CopyWord::Open { answer, .. }) => answer.refuse(error),
+            Self::Copy(CopyWord::Whole { answer, .. }) => answer.refuse(error),
+            Self::Copy(CopyWord::Lost { .. })
+            | Self::DownloadEnded { .. }
             | Self::Lost { .. }
             | Self::Forget
             | Self::Heard { .. }

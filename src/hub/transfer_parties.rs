@@ -10,7 +10,7 @@ use super::transfer_handle::{Command, Holder, SinkBox, SourceBox};
 use super::transfer_task::{Asker, OpenSink, Task, WaitingSource};
 use crate::protocol::rooms::Status;
 use crate::protocol::transfers::{SinkOpened, SourceOpened};
-use crate::protocol::{Digest, Envelope, ErrorCode, MemberId, Secret, TransferState};
+use crate::protocol::{Digest, Envelope, ErrorCode, MemberId, ReceiverState, Refusal, Secret, TransferState};
 use crate::relay::SinkId;
 use crate::room::{PeerId, envelope};
 
@@ -24,6 +24,10 @@ impl Task {
     ) {
         if *token != self.about.source_token {
             return answer.refuse(ErrorCode::NotAllowed);
+        }
+        if self.session.transfer().has_copy_alone() {
+            let sentence = "All of it is stored, and nothing more is asked of you.";
+            return answer.refuse(Refusal::new(ErrorCode::TransferClosed, sentence));
         }
         // Its answer goes first, then what it is asked for.
         let now = self.hub.clock().now();
@@ -82,7 +86,7 @@ impl Task {
         let Some(member) = member else {
             return answer.refuse(ErrorCode::NotAllowed);
         };
-        let is_download = |open: &&OpenSink| open.member == member && open.kind != SinkKind::Link;
+        let is_download = |open: &&OpenSink| Self::is_of(open, &member) && open.kind != SinkKind::Link;
         let downloads = self.sinks.values().filter(is_download).count();
         if kind != SinkKind::Link && downloads >= self.hub.options().downloads_per_token {
             return answer.refuse(ErrorCode::RateLimited);
@@ -92,7 +96,7 @@ impl Task {
         let opened = match outcome {
             Ok(Reply::Opened(sink)) => {
                 self.sinks.retain(|other, open| *other == sink || open.peer != peer);
-                self.sinks.insert(sink, OpenSink { peer, member, kind, port: port.0 });
+                self.sinks.insert(sink, OpenSink { peer, member: Some(member), kind, port: port.0 });
                 Ok(sink)
             }
             Ok(_) => Err(ErrorCode::Internal.into()),
@@ -112,9 +116,11 @@ impl Task {
         self.carry_out();
     }
 
-    /// How it stands, for a party that has just come; nothing while nobody has accepted.
+    /// How it stands, for a party that has just come; nothing while nobody has answered.
     fn news(&mut self) -> Option<Arc<Envelope<Status>>> {
-        if self.session.transfer().state() == TransferState::Offered {
+        let transfer = self.session.transfer();
+        let is_answered = transfer.receivers().any(|(_, state)| state != ReceiverState::Invited);
+        if transfer.state() == TransferState::Offered && !is_answered {
             return None;
         }
         let now = self.hub.clock().now();

@@ -272,5 +272,5 @@ async fn write(
 
 /// A record lives as long as its transfer may, and as long as people may ask how it ended.
 fn lifetime(hub: &Hub) -> Duration {
-    hub.options().transfer.lifetime + REMEMBERED
+    hub.options().transfer.lifetime.max(hub.options().kept) + REMEMBERED
 }

@@ -3,11 +3,13 @@
 
 use std::sync::Arc;
 
-use super::room_handle;
-use super::transfer_task::Task;
+use super::answer::{Answer, Outcome};
+use super::session::Input;
+use super::transfer_task::{Asker, Task};
+use super::{File, random, room_handle};
 use crate::hooks::{Event, FileFacts, Finish, Kind};
-use crate::protocol::TransferState;
 use crate::protocol::rooms::Status;
+use crate::protocol::{MemberId, Secret, TransferState};
 use crate::room::envelope;
 
 impl Task {
@@ -55,6 +57,27 @@ impl Task {
             let (file, receivers) = (self.facts(), status.receivers.clone());
             self.hub.hooks().say(&event(&Finish { file, sent: status.sent, receivers, error: status.error }));
         }
+    }
+
+    /// Tells hooks that its copy is whole. For those that may read it there is a receiver more, whose token they get
+    /// once every node can find it.
+    pub(super) fn tell_stored(&mut self) {
+        let hooks = self.hub.hooks().clone();
+        if !hooks.wants(Kind::Stored) {
+            return;
+        }
+        let (facts, id) = (self.facts(), self.id.clone());
+        if !hooks.wants_content() {
+            return hooks.say_stored(facts, None);
+        }
+        let token = Secret::from_random(random());
+        let member = MemberId::of(&self.about.room, &token);
+        let answer = Answer::new(move |outcome: Outcome<(Secret, Arc<File>)>| {
+            let url =
+                outcome.ok().map(|(token, _)| format!("/transfers/{id}/content?token={}", token.expose()));
+            hooks.say_stored(facts, url);
+        });
+        self.decide(Input::Accept { member, token }, Asker::Accept(answer));
     }
 
     fn facts(&self) -> FileFacts {

@@ -6,7 +6,6 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::time::sleep_until;
 
@@ -16,14 +15,15 @@ use super::port::{Chunk, SinkPort, SourcePort};
 use super::record::{About, File};
 use super::room_handle::{self, RoomHandle};
 use super::session::{Ask, Input, Output, Reply, Session, SinkKind};
+use super::transfer_copy::Work;
 use super::transfer_handle::{Command, Described, TransferHandle, Wish};
 use super::transfer_records::Saving;
-use crate::protocol::node::{Body, NodeId};
 use crate::protocol::rooms::Status;
 use crate::protocol::transfers::SourceOpened;
-use crate::protocol::{Digest, ErrorCode, MemberId, Secret, TransferId, TransferState};
+use crate::protocol::{ErrorCode, MemberId, Secret, TransferId, TransferState};
 use crate::relay::SinkId;
 use crate::room::PeerId;
+use crate::transfer::Copy;
 
 /// Commands taken at once before the clock is looked at again.
 const BATCH: usize = 64;
@@ -34,7 +34,8 @@ const RETRY: Duration = Duration::from_millis(5);
 
 pub(super) struct OpenSink {
     pub(super) peer: PeerId,
-    pub(super) member: MemberId,
+    /// None is a copy that is being written.
+    pub(super) member: Option<MemberId>,
     pub(super) kind: SinkKind,
     pub(super) port: Box<dyn SinkPort>,
 }
@@ -66,7 +67,7 @@ pub(super) struct Task {
     pub(super) asks: HashMap<Ask, Asker>,
     /// What cannot be answered before the record was looked at.
     parked: Vec<Command>,
-    busy: Vec<SinkId>,
+    pub(super) busy: Vec<SinkId>,
     /// Tokens that this node finds this transfer by, and that every node does.
     pub(super) tokens: HashSet<[u8; 32]>,
     pub(super) saved_tokens: HashSet<[u8; 32]>,
@@ -76,7 +77,8 @@ pub(super) struct Task {
     pub(super) untold: Option<Status>,
     /// Where it stood when that was last looked at, here or, as far as is known, at its home.
     pub(super) stood: TransferState,
-    pub(super) active: Option<super::Active>,
+    pub(super) active: Option<super::active::Active>,
+    pub(super) work: Work,
     life: Life,
 }
 
@@ -115,6 +117,7 @@ impl Task {
             stood: session.transfer().state(),
             session,
             active: None,
+            work: Work::Nothing,
             life: Life::Kept,
         }
     }
@@ -134,6 +137,7 @@ impl Task {
     pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         let mut batch = Vec::with_capacity(BATCH);
         self.carry_out();
+        self.mind_copy();
         while self.life == Life::Kept {
             tokio::select! {
                 biased;
@@ -149,6 +153,7 @@ impl Task {
             }
             self.retry_busy_sinks();
             self.tick_if_due();
+            self.mind_copy();
             self.tell_room();
         }
         self.leave(commands).await;
@@ -187,12 +192,6 @@ impl Task {
         if self.session.poll_timeout().is_some_and(|timeout| now >= timeout) {
             let _ = self.session.handle(now, Input::Tick);
             self.carry_out();
-        }
-    }
-
-    fn retry_busy_sinks(&mut self) {
-        for sink in std::mem::take(&mut self.busy) {
-            let _ = self.give(Input::SinkReady(sink));
         }
     }
 
@@ -241,6 +240,9 @@ impl Task {
             }
             Command::SourceFail { peer, answer } => {
                 answer.give(self.source_says(peer, Input::SourceFailed).map(drop));
+                if self.session.transfer().copy() == Copy::Here {
+                    self.lose(peer);
+                }
             }
             Command::OpenSink { peer, holder, kind, port, answer } => {
                 self.open_sink(peer, holder, kind, port, answer);
@@ -281,6 +283,7 @@ impl Task {
                 };
                 self.decide(input, Asker::Other(answer));
             }
+            Command::Copy(word) => self.hear_copy(word),
             Command::WhenSaved { answer } => self.answer_when_saved(answer),
             Command::Forget => drop(self.give(Input::Forget)),
             Command::Heard { from, epoch, body } => drop(self.give(Input::Heard { from, epoch, body })),
@@ -337,6 +340,7 @@ impl Task {
                     }
                 }
                 Output::Ended { error } => {
+                    self.forget_copy();
                     self.source = None;
                     for (_, open) in self.sinks.drain() {
                         open.port.close(&error.into());
@@ -352,34 +356,6 @@ impl Task {
                 Output::Look => self.look(),
                 Output::Claim => self.claim_home(),
             }
-        }
-    }
-
-    fn send_chunk_to_node(
-        &mut self,
-        node: NodeId,
-        sink: SinkId,
-        lane: u64,
-        offset: u64,
-        bytes: Bytes,
-        digest: Option<Digest>,
-    ) {
-        if self.post(node, Body::Chunk { lane, offset, digest, bytes }).is_err() {
-            self.hub.wait_for_room(&self.id, &self.handle);
-            self.on_busy(sink, offset);
-        }
-    }
-
-    fn on_busy(&mut self, sink: SinkId, offset: u64) {
-        self.busy.push(sink);
-        let _ = self.session.handle(self.hub.clock().now(), Input::SinkBusy { sink, offset });
-    }
-
-    fn send_chunk(&mut self, sink: SinkId, chunk: Chunk) {
-        let offset = chunk.offset;
-        let Some(open) = self.sinks.get_mut(&sink) else { return };
-        if open.port.try_chunk(chunk).is_err() {
-            self.on_busy(sink, offset);
         }
     }
 

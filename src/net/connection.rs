@@ -18,6 +18,7 @@ use tokio::{
 };
 
 use super::{
+    hangup::Watch,
     link::{Link, Side},
     pool::{Loan, Pool},
 };
@@ -27,6 +28,7 @@ use super::{
 pub struct Connection {
     tcp: TcpStream,
     link: Link,
+    watch: Watch,
     pool: Arc<Pool>,
     reading: Reading,
 }
@@ -43,12 +45,17 @@ enum Reading {
 
 impl Connection {
     pub(super) fn new(tcp: TcpStream, pool: Arc<Pool>) -> Self {
-        Self { tcp, link: Link::new(), pool, reading: Reading::Direct }
+        Self { tcp, link: Link::new(), watch: Watch::default(), pool, reading: Reading::Direct }
     }
 
     /// The handle that can cut this connection.
     pub fn link(&self) -> &Link {
         &self.link
+    }
+
+    /// Where it can be asked whether the peer is still there.
+    pub(super) fn watch(&self) -> &Watch {
+        &self.watch
     }
 
     #[cfg(test)]
@@ -131,6 +138,8 @@ impl AsyncWrite for Connection {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let me = self.get_mut();
         me.link.check()?;
+        // The web server flushes whenever it has looked after a request.
+        me.watch.serve(&me.tcp);
         Pin::new(&mut me.tcp).poll_flush(cx)
     }
 

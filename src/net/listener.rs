@@ -7,7 +7,7 @@ use axum::{extract::connect_info::Connected, serve::IncomingStream};
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream, ToSocketAddrs};
 
-use super::{connection::Connection, link::Link, local::unpace, pool::Pool};
+use super::{connection::Connection, hangup::Watch, link::Link, local::unpace, pool::Pool};
 
 /// How long to wait when the system has no room for another connection (out of file descriptors, say):
 /// trying again at once would burn a core until others end theirs.
@@ -59,6 +59,16 @@ pub struct Peer {
     pub addr: SocketAddr,
     /// Cuts the connection.
     pub link: Link,
+    watch: Watch,
+}
+
+impl Peer {
+    /// Resolves when the peer has closed its side or is gone, even while bytes that it sent before wait to be
+    /// read; never, on systems that do not tell. Await it from within the request alone. Costs a file
+    /// descriptor for as long.
+    pub async fn hung_up(&self) {
+        self.watch.hung_up().await;
+    }
 }
 
 impl Listener {
@@ -115,7 +125,11 @@ impl axum::serve::Listener for Listener {
 
 impl Connected<IncomingStream<'_, Listener>> for Peer {
     fn connect_info(stream: IncomingStream<'_, Listener>) -> Self {
-        Self { addr: *stream.remote_addr(), link: stream.io().link().clone() }
+        Self {
+            addr: *stream.remote_addr(),
+            link: stream.io().link().clone(),
+            watch: stream.io().watch().clone(),
+        }
     }
 }
 

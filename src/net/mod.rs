@@ -11,6 +11,7 @@
 //! whose reader lets bytes lie (an upload read no faster than its receivers take it) keeps its one until they are read.
 
 mod connection;
+mod hangup;
 mod link;
 mod listener;
 mod local;

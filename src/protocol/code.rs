@@ -42,6 +42,7 @@ codes! {
     DropNotFound "drop_not_found" 404 "There is no such drop here; it may have ended. Ask for it to be offered again.";
     TransferNotFound "transfer_not_found" 404 "There is no such transfer here; it may have ended. Ask for it to be offered again.";
     TransferClosed "transfer_closed" 410 "The transfer takes no more receivers or has ended; ask for it to be offered again.";
+    Rejected "rejected" 409 "Everyone who has the offer said no; ask them, and offer it again.";
     UnexpectedChunk "unexpected_chunk" 409 "The chunk is not what was asked for; send what the newest pull asks for.";
     DigestMismatch "digest_mismatch" 422 "The bytes differ from their digest; receive them again.";
     TooLarge "too_large" 413 "This is larger than the server takes; send less at once.";

@@ -25,6 +25,7 @@ mod envelope;
 pub mod fetches;
 mod field;
 pub mod frame;
+pub mod http;
 mod id;
 pub mod limits;
 mod moment;
@@ -32,6 +33,7 @@ mod name;
 pub mod node;
 pub mod rooms;
 mod state;
+mod status;
 pub mod transfers;
 #[cfg(test)]
 mod typescript;

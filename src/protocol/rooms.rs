@@ -7,7 +7,8 @@ use super::ErrorCode;
 use super::field::{self, DisplayName, MediaType, Note, Passphrase};
 use super::id::{DropId, MemberId, MessageId, RoomId, Secret, TransferId};
 use super::name::{FileName, FolderPath};
-use super::state::{ReceiverState, TransferState};
+use super::state::TransferState;
+pub use super::status::{CopyState, Receiver, Status, StoredCopy};
 
 /// The namespace's path.
 pub const NAMESPACE: &str = "/rooms";
@@ -333,43 +334,6 @@ pub struct Presented {
     pub room: RoomId,
     /// Who.
     pub member: Member,
-}
-
-/// The data of `transfer:status`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-#[serde(rename_all = "camelCase")]
-pub struct Status {
-    /// Which.
-    pub transfer: TransferId,
-    /// Where it stands.
-    pub state: TransferState,
-    /// Bytes, or `null` while not known.
-    pub size: Option<u64>,
-    /// Bytes that the source has got to the server: the furthest offset of any lane.
-    pub sent: u64,
-    /// Everyone who has the offer.
-    pub receivers: Vec<Receiver>,
-    /// Bytes a second that reach the fastest receiver, over the last seconds; 0 while nothing moves.
-    pub bytes_per_second: u64,
-    /// Seconds until every receiver that flows has all, at this speed; `null` while not known.
-    pub eta_seconds: Option<u64>,
-    /// Why it failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(test, ts(optional))]
-    pub error: Option<ErrorCode>,
-}
-
-/// One receiver in a status.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-pub struct Receiver {
-    /// Who.
-    pub member: MemberId,
-    /// Where it stands.
-    pub state: ReceiverState,
-    /// Bytes that it safely holds.
-    pub received: u64,
 }
 
 fn optional_list<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Vec<MemberId>>, D::Error> {

@@ -170,6 +170,11 @@ impl Relay {
         }
     }
 
+    /// Any stretch of the source can be had from now on.
+    pub fn serve_any_stretch(&mut self) {
+        self.source = Source::Seekable;
+    }
+
     fn source_up(&mut self) {
         self.source_down();
         self.link = SourceLink::Connected;

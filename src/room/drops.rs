@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::rooms::{OfferedDrop, OfferedTransfer, Status};
+use crate::protocol::rooms::{CopyState, OfferedDrop, OfferedTransfer, Status};
 use crate::protocol::{DropId, Envelope, MemberId, TransferId, TransferState};
 
 /// Statuses that a newcomer is told at once, at most: far fewer than a link has room for.
@@ -73,7 +73,7 @@ impl Drops {
     }
 
     pub(super) fn are_any_open(&self) -> bool {
-        self.entries.iter().any(Entry::is_open)
+        self.entries.iter().any(Entry::is_open) || self.statuses.values().any(|told| is_storing(&told.data))
     }
 
     /// Whether any drop is this member's or addressed to it.
@@ -178,4 +178,9 @@ impl Drops {
         self.statuses.clear();
         std::mem::take(&mut self.of_transfer).into_keys().collect()
     }
+}
+
+/// Whether a copy is being written: it must not be forgotten before, whoever has all of it.
+fn is_storing(status: &Status) -> bool {
+    !status.state.is_final() && status.copy.as_ref().is_some_and(|copy| copy.state == CopyState::Storing)
 }

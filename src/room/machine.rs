@@ -91,6 +91,7 @@ impl Room {
             Input::Pick { peer, picked } => self.pick(peer, picked)?,
             Input::Steer { peer, transfer } => self.steer(peer, &transfer)?,
             Input::Status(status) => self.status(*status)?,
+            Input::Restore(shelved) => self.restore(shelved),
             Input::Gone { transfer } => {
                 if !self.drops.forget_transfer(&transfer) {
                     return Err(ErrorCode::TransferNotFound.into());

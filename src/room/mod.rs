@@ -25,6 +25,7 @@ mod offer;
 #[cfg(test)]
 mod properties;
 mod replica;
+mod shelf;
 #[cfg(test)]
 mod tests;
 
@@ -40,6 +41,7 @@ use crate::protocol::{DisplayName, DropId, MemberId, MessageId, Party, Passphras
 pub use event::{Event, envelope};
 pub use machine::Room;
 pub use replica::{Entry, Replica};
+pub use shelf::{Restored, Shelved, StoredBytes};
 
 /// What an operator may choose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -147,7 +149,7 @@ pub enum Input {
     },
     /// `drop:offer`, answered with [`Reply::Offered`]. `bad_request` for no files, or for a `to` that is
     /// empty, names someone who is not a member, or nobody but the sender; `too_large` beyond
-    /// [`Options::files_per_drop`] or [`Options::max_size`]; `not_allowed` with `keep`; `rate_limited`
+    /// [`Options::files_per_drop`] or [`Options::max_size`]; `rate_limited`
     /// beyond [`Options::drops_per_room`].
     Offer {
         /// The link.
@@ -178,6 +180,8 @@ pub enum Input {
     /// How a transfer stands: the snapshot is brought up to date and the drop's audience is told.
     /// `transfer_not_found` when the room has forgotten it.
     Status(Box<Status>),
+    /// Drops that were kept and may be forgotten here. Answered with [`Reply::Restored`].
+    Restore(Vec<Shelved>),
     /// A transfer's record is gone: it is no longer shown, and its drop not either once all are gone.
     /// `transfer_not_found` when the room has forgotten it already.
     Gone {
@@ -213,6 +217,8 @@ pub enum Reply {
         /// The transfer, or all of the drop that are not gone, in the order of the offer.
         transfers: Vec<TransferId>,
     },
+    /// To [`Input::Restore`]: those that were not known.
+    Restored(Vec<Restored>),
     /// To [`Input::Steer`].
     Steer {
         /// Whose word it is.

@@ -67,7 +67,7 @@ impl Room {
             from: sender.id,
             from_name: sender.name,
             at: now.unix_millis(),
-            keep: false,
+            keep: offer.keep == Some(true),
             note: offer.note,
             transfers: offer.files.into_iter().zip(transfers).map(offered).collect(),
         };
@@ -90,9 +90,6 @@ impl Room {
                 ErrorCode::TooLarge,
                 format!("This server takes files of at most {largest} bytes; offer smaller ones."),
             );
-        }
-        if offer.keep == Some(true) {
-            return refuse(ErrorCode::NotAllowed, "This server keeps no drops; offer it without keep.");
         }
         Ok(())
     }

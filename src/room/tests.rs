@@ -114,6 +114,7 @@ pub(super) fn status(transfer: TransferId, state: TransferState) -> Box<Status> 
         bytes_per_second: 0,
         eta_seconds: None,
         error: None,
+        copy: None,
     })
 }
 
@@ -541,8 +542,6 @@ fn an_offer_that_cannot_be_is_refused_with_its_reason() {
     refused(&mut rig, offer(&[Some(1)], Some(vec![])), ErrorCode::BadRequest);
     refused(&mut rig, offer(&[Some(1)], Some(vec![who("ann")])), ErrorCode::BadRequest);
     refused(&mut rig, offer(&[Some(1)], Some(vec![who("ben"), who("x")])), ErrorCode::BadRequest);
-    let keep = Offer { keep: Some(true), ..offer(&[Some(1)], None) };
-    refused(&mut rig, keep, ErrorCode::NotAllowed);
     let stranger = rig.offering(9, offer(&[Some(1)], None));
     rig.refused(stranger, ErrorCode::RoomNotFound);
     let input = rig.offering(1, Offer { keep: Some(false), ..offer(&[Some(100), None], None) });
@@ -712,4 +711,99 @@ fn an_event_serializes_as_its_payload() {
     let [Output::Tell { event, .. }] = &rig.outputs()[..] else { panic!() };
     let value = serde_json::to_value(event).unwrap();
     assert_eq!((&value["text"], &value["room"]), (&"hi".into(), &"otter".into()));
+}
+
+/// As it was written down, with a copy of each transfer.
+fn shelved(rig: &Rig, drop: &OfferedDrop) -> Shelved {
+    let mut all = Vec::new();
+    for offered in &drop.transfers {
+        all.push(rig.room.shelved(&drop.drop, &offered.transfer).unwrap());
+    }
+    let mut whole = all.remove(0);
+    whole.drop.transfers.extend(all.into_iter().flat_map(|other| other.drop.transfers));
+    let copy = StoredBytes {
+        size: 7,
+        digest: crate::protocol::Digest::Md5([1; 16]),
+        until: Moment::from_micros(9_000_000_000),
+    };
+    whole.copies = vec![copy; whole.drop.transfers.len()];
+    whole
+}
+
+fn restored(rig: &mut Rig, shelved: Vec<Shelved>) -> usize {
+    match rig.ok(Input::Restore(shelved)) {
+        Reply::Restored(restored) => restored.len(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_was_kept_comes_back_as_it_was_offered_and_once() {
+    let mut before = two();
+    let input = before.offering(1, Offer { keep: Some(true), ..offer(&[Some(7), None], None) });
+    let Reply::Offered { drop, .. } = before.ok(input) else { panic!() };
+    assert!(drop.keep);
+    let kept = shelved(&before, &drop);
+    assert_eq!(restored(&mut before, vec![kept.clone()]), 0, "it is known");
+    let mut after = rig();
+    assert_eq!(restored(&mut after, vec![kept.clone()]), 1);
+    assert_eq!(restored(&mut after, vec![kept.clone()]), 0);
+    let shown = after.enter(9, "late").drops;
+    assert_eq!((shown.len(), &shown[0].drop, &shown[0].from), (1, &drop.drop, &who("ann")));
+    assert_eq!(shown[0].transfers[1].size, Some(7), "the size that came to be known");
+    assert!(matches!(after.ok(Rig::picking(9, &drop.transfers[0].transfer)), Reply::Picked { .. }));
+    assert!(!after.room.is_empty());
+    let unfinished = Shelved { copies: Vec::new(), ..kept };
+    assert_eq!(restored(&mut rig(), vec![unfinished]), 0, "what has no copy is not there");
+}
+
+#[test]
+fn what_comes_back_is_seen_by_those_alone_who_might_see_it() {
+    let mut before = rig();
+    before.ok(before.joining(1, "ann", with_passphrase("sesame")));
+    before.ok(before.joining(2, "ben", with_passphrase("sesame")));
+    let (drop, _) = before.offer(1, 1, Some(&["ben"]));
+    let kept = shelved(&before, &drop);
+    let mut after = rig();
+    assert_eq!(restored(&mut after, vec![kept.clone()]), 1);
+    after.refused(after.joining(3, "eve", join(None, None)), ErrorCode::NotAllowed);
+    assert!(after.join(4, "dan", with_passphrase("sesame")).drops.is_empty());
+    assert_eq!(after.join(5, "ben", with_passphrase("sesame")).drops.len(), 1);
+    let mut open = two();
+    assert_eq!(
+        restored(&mut open, vec![kept]),
+        0,
+        "a room that is open takes nothing from behind a passphrase"
+    );
+}
+
+#[test]
+fn a_room_takes_back_no_more_drops_than_it_may_have() {
+    let mut kept = Vec::new();
+    for _ in 0..3 {
+        let mut before = two();
+        before.count = kept.len() as u64 * 10;
+        let (drop, _) = before.offer(1, 1, None);
+        kept.push(shelved(&before, &drop));
+    }
+    assert_eq!(restored(&mut rig(), kept), 2);
+}
+
+#[test]
+fn a_copy_that_is_being_written_keeps_the_room() {
+    let mut rig = two();
+    let (drop, _) = rig.offer(1, 1, None);
+    let transfer = &drop.transfers[0].transfer;
+    let copy = |state| Some(crate::protocol::rooms::StoredCopy { state, error: None, msg: None });
+    let storing = Status {
+        copy: copy(crate::protocol::rooms::CopyState::Storing),
+        ..*status(transfer.clone(), TransferState::Complete)
+    };
+    let stored = Status { copy: copy(crate::protocol::rooms::CopyState::Stored), ..storing.clone() };
+    rig.ok(Input::Status(Box::new(storing)));
+    rig.leave(1);
+    rig.leave(2);
+    assert!(!rig.room.is_empty());
+    rig.ok(Input::Status(Box::new(stored)));
+    assert!(rig.room.is_empty());
 }

@@ -92,11 +92,11 @@ pub(super) struct Trashed {
 
 impl Trashed {
     fn read(path: Path, size: u64) -> Option<Self> {
-        let seconds: u64 = path.filename()?.parse().ok()?;
+        let millis: u64 = path.filename()?.parse().ok()?;
         let mut parts: Vec<_> = path.parts().collect();
         let hex = parts.split_off(parts.len().checked_sub(2)?).into_iter().next()?;
         let address = Address::try_from(hex.as_ref().to_owned()).ok()?;
-        let at = Moment::from_micros(seconds.saturating_mul(1_000_000));
+        let at = Moment::from_micros(millis.saturating_mul(1000));
         Some(Self { path, address, at, size })
     }
 }
@@ -163,8 +163,7 @@ impl Store {
 
     /// Takes a chunk away; it is found there for a while. One that is gone already is no error.
     pub(super) async fn trash_chunk(&self, address: Address) -> Result<(), StoreError> {
-        let seconds = now().unix_millis() / 1000;
-        let to = address.trash().join(seconds.to_string());
+        let to = address.trash().join(now().unix_millis().to_string());
         gone_is_fine(self.objects().rename(&address.path(), &to).await)
     }
 

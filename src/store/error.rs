@@ -99,3 +99,22 @@ fn is_full(error: &object_store::Error) -> bool {
     }
     false
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_known_as_one_and_another_fault_is_not() {
+        for (kind, is_full) in [
+            (io::ErrorKind::StorageFull, true),
+            (io::ErrorKind::QuotaExceeded, true),
+            (io::ErrorKind::PermissionDenied, false),
+        ] {
+            let source = Box::new(io::Error::from(kind));
+            let error = StoreError::from(object_store::Error::Generic { store: "disk", source });
+            assert_eq!(error == StoreError::Full, is_full, "{kind}");
+            assert_eq!(error.code() == ErrorCode::StorageFull, is_full, "{kind}");
+        }
+    }
+}

@@ -6,9 +6,9 @@ use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutMode, PutOptions};
 use serde::{Deserialize, Serialize};
 
-use super::Store;
 use super::chunks::{Address, Piece};
 use super::error::StoreError;
+use super::{Store, now};
 use crate::protocol::{Digest, Moment};
 
 /// What a manifest is found by: 1 to 64 of `a-z 0-9 -`.
@@ -67,6 +67,11 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// Whether its time is over.
+    pub fn is_over(&self) -> bool {
+        self.expires <= now()
+    }
+
     pub(super) fn addresses(&self) -> impl Iterator<Item = Address> + '_ {
         self.chunks.iter().map(|piece| piece.address)
     }

@@ -13,6 +13,9 @@ use super::place::Place;
 use super::{Store, now, staged};
 use crate::protocol::Moment;
 
+/// How many graces old a file is, at least, that is taken for one that nobody writes any more.
+const STAGED_GRACES: u32 = 10;
+
 /// What a sweep did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Swept {
@@ -103,7 +106,7 @@ impl Store {
         let mut wanted = self.leased().await?;
         for id in self.manifests().await? {
             match self.manifest(&id).await {
-                Ok(manifest) if manifest.expires <= now() => {
+                Ok(manifest) if manifest.is_over() => {
                     self.delete(&id).await?;
                     swept.expired += 1;
                 }
@@ -118,7 +121,8 @@ impl Store {
 
     async fn remove_staged(&self) -> Result<usize, StoreError> {
         let Place::Folder(folder) = &self.0.options.place else { return Ok(0) };
-        let (folder, grace) = (folder.clone(), self.0.options.grace);
-        spawn_blocking(move || staged::remove(&folder, grace)).await?
+        // A disk that is busy may take long to write one.
+        let (folder, age) = (folder.clone(), self.0.options.grace * STAGED_GRACES);
+        spawn_blocking(move || staged::remove(&folder, age)).await?
     }
 }

@@ -97,6 +97,10 @@ impl Store {
     /// Sets room aside for a whole; of one whose size is not known, as its bytes come.
     pub(super) async fn promise(&self, size: Option<u64>) -> Result<Promise, StoreError> {
         self.fits(size.unwrap_or_default())?;
+        self.set_aside(size).await
+    }
+
+    async fn set_aside(&self, size: Option<u64>) -> Result<Promise, StoreError> {
         self.0.usage.listed.get_or_try_init(|| self.count()).await?;
         let promised = size.unwrap_or_default();
         self.0.usage.extend(promised)?;
@@ -112,7 +116,19 @@ impl Store {
         Ok(())
     }
 
-    pub(super) fn fits(&self, size: u64) -> Result<(), StoreError> {
+    /// Whether there is room for this much, of however many wholes; nothing is set aside.
+    ///
+    /// # Errors
+    /// [`StoreError::Quota`], or [`StoreError::Away`] when the storage cannot be reached to know.
+    pub async fn has_quota_for(&self, bytes: u64) -> Result<(), StoreError> {
+        self.set_aside(Some(bytes)).await.map(drop)
+    }
+
+    /// Whether one whole may have this size.
+    ///
+    /// # Errors
+    /// [`StoreError::TooLarge`].
+    pub fn fits(&self, size: u64) -> Result<(), StoreError> {
         let most = self.0.options.max_size;
         if size > most { Err(StoreError::TooLarge { most }) } else { Ok(()) }
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::copy::Copy;
 use super::receiver::{Effect, Receiver, Wish, not_accepted};
 use super::receivers::Receivers;
 use super::source::Supply;
@@ -47,7 +48,9 @@ impl Transfer {
         options: Options,
     ) -> Self {
         let receivers = Receivers::new(&invited, &sender);
-        let seen = Seen { state: TransferState::Offered, size, receivers: receivers.states().collect() };
+        let receiver_states = receivers.states().collect();
+        let (state, copy) = (TransferState::Offered, Copy::None);
+        let seen = Seen { state, size, receivers: receiver_states, copy };
         Self {
             id,
             sender,
@@ -144,6 +147,9 @@ impl Transfer {
                     receiver.flow();
                 }
             }
+            Input::Keep => self.supply.set_copy(Copy::Coming),
+            Input::Kept { size, digest, until } => self.kept(size, digest, until)?,
+            Input::NotKept(error) => self.supply.set_copy(Copy::Failed(error)),
             Input::Forget => self.forget_complete()?,
             Input::Tick => self.tick(now),
         }
@@ -159,6 +165,8 @@ impl Transfer {
             | Input::StartPassed
             | Input::SinkLost { .. }
             | Input::SinkEnded { .. }
+            | Input::Keep
+            | Input::NotKept(_)
             | Input::Moved
             | Input::Received { .. } => {}
             Input::SourceOpened
@@ -170,6 +178,7 @@ impl Transfer {
             | Input::Resume(_)
             | Input::Cancel(_)
             | Input::SinkOpened { .. }
+            | Input::Kept { .. }
             | Input::SinkDone { .. } => return Err(ErrorCode::TransferClosed.into()),
         }
         Ok(Reply::Done)

@@ -21,6 +21,7 @@
 //!
 //! Read from the top; the first that holds is it.
 
+mod copy;
 mod machine;
 #[cfg(test)]
 mod properties;
@@ -35,8 +36,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::{Digest, ErrorCode, MemberId, Party, Secret, TransferState};
+use crate::protocol::{Digest, ErrorCode, MemberId, Moment, Party, Secret, TransferState};
 
+pub use copy::Copy;
 pub use machine::Transfer;
 pub(crate) use receiver::not_accepted;
 pub use source::{Given, Source};
@@ -149,6 +151,21 @@ pub enum Input {
         /// Who.
         member: MemberId,
     },
+
+    /// A copy is to be kept: it is being written.
+    Keep,
+    /// The copy is whole. `digest_mismatch` when it is not of the size or the digest that are known. It lives
+    /// until then at least. Nothing can be lost any more with the source.
+    Kept {
+        /// Bytes.
+        size: u64,
+        /// The digest of the copy.
+        digest: Digest,
+        /// When the copy ends.
+        until: Moment,
+    },
+    /// There is no copy, or no more.
+    NotKept(ErrorCode),
 
     /// The record is not wanted any more (its room forgot the drop): it goes at once. Refused with
     /// `not_allowed` unless it is complete or has ended.

@@ -3,10 +3,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::copy::Copy;
 use crate::protocol::{ErrorCode, Refusal};
 
 /// Whether a source can go back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Source {
     /// Any range can be asked for, at any time: a file in the sender's hands.
     Seekable,
@@ -29,8 +30,11 @@ pub enum Given {
 /// A transfer's source: what of it can be had, and its link.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Supply {
+    /// Whether what the sender has can be had again.
+    own: Source,
     reach: Reach,
     link: Link,
+    copy: Copy,
 }
 
 /// What can be had of a source.
@@ -63,13 +67,13 @@ impl Supply {
             Source::Seekable => Reach::Anywhere,
             Source::Once => Reach::Start,
         };
-        Self { reach, link: Link::Awaited }
+        Self { own: source, reach, link: Link::Awaited, copy: Copy::None }
     }
 
     /// # Errors
     /// `transfer_closed` after [`Supply::fail`].
     pub(super) fn open(&mut self) -> Result<(), Refusal> {
-        if self.link == Link::Failed {
+        if self.link == Link::Failed && self.copy != Copy::Here {
             return Err(Refusal::new(
                 ErrorCode::TransferClosed,
                 "You said that the file cannot be read any more, or has changed; offer it again.",
@@ -93,6 +97,28 @@ impl Supply {
 
     pub(super) fn fail(&mut self) {
         self.link = Link::Failed;
+    }
+
+    pub(super) fn copy(&self) -> Copy {
+        self.copy
+    }
+
+    pub(super) fn own(&self) -> Source {
+        self.own
+    }
+
+    /// A copy that is whole can give any byte. One that was and is no more leaves what the sender has.
+    pub(super) fn set_copy(&mut self, copy: Copy) {
+        let had_one = self.copy == Copy::Here;
+        self.copy = copy;
+        match (copy, self.own) {
+            (Copy::Here, _) => self.reach = Reach::Anywhere,
+            (_, Source::Once) if had_one => {
+                self.reach = Reach::Rest;
+                self.link = Link::Lost;
+            }
+            _ => {}
+        }
     }
 
     /// Whether it can go back.
@@ -121,13 +147,14 @@ impl Supply {
 
     /// Whether bytes can come without a change on this side.
     pub(super) fn is_there(&self) -> bool {
-        matches!(self.link, Link::Open | Link::Drained)
+        matches!(self.link, Link::Open | Link::Drained) || self.copy == Copy::Here
     }
 
     /// Whether someone new can have all of it. Whoever has waited for a source that gives its bytes once
     /// until the transfer was `complete` has waited too long.
     pub(super) fn takes_more(&self, complete: bool) -> bool {
         match self.reach {
+            _ if self.copy == Copy::Here => true,
             _ if self.link == Link::Failed => false,
             Reach::Anywhere => true,
             Reach::Start => !complete,
@@ -138,9 +165,12 @@ impl Supply {
     /// Why a transfer that is not complete can never become so, if that is how it is.
     pub(super) fn dead_end(&self, someone_is_owed: bool) -> Option<ErrorCode> {
         match (self.link, self.reach) {
+            _ if self.copy == Copy::Here => None,
             (Link::Failed, _) => Some(ErrorCode::SourceFailed),
             (Link::Lost, Reach::Start | Reach::Rest) => Some(ErrorCode::SourceLost),
-            (_, Reach::Rest) if !someone_is_owed => Some(ErrorCode::TransferClosed),
+            (_, Reach::Rest) if !someone_is_owed && self.copy != Copy::Coming => {
+                Some(ErrorCode::TransferClosed)
+            }
             _ => None,
         }
     }

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::copy::Copy;
 use super::machine::Transfer;
 use super::receiver::{Receiver, Wish};
 use super::{Input, Output, REMEMBERED, Source};
@@ -47,6 +48,7 @@ pub(super) struct Seen {
     pub(super) state: TransferState,
     pub(super) size: Option<u64>,
     pub(super) receivers: Vec<ReceiverState>,
+    pub(super) copy: Copy,
 }
 
 impl Transfer {
@@ -162,7 +164,8 @@ impl Transfer {
 
     /// Says [`Output::Status`], before what else came of this input, if a person sees a change.
     pub(super) fn show(&mut self, first: usize) {
-        let now = Seen { state: self.state(), size: self.size, receivers: self.receivers.states().collect() };
+        let receivers = self.receivers.states().collect();
+        let now = Seen { state: self.state(), size: self.size, receivers, copy: self.copy() };
         if self.seen != now {
             self.seen = now;
             self.outputs.insert(first, Output::Status);

@@ -742,3 +742,99 @@ fn the_sender_is_never_among_the_receivers() {
     let transfer = Transfer::new(now, id, who("sender"), Source::Seekable, None, invited, options);
     assert_eq!(transfer.receivers().count(), 1);
 }
+
+const UNTIL: Moment = Moment::from_micros(1_000_000_000 + 100_000 * 1_000_000);
+
+fn kept(size: u64, digest: Digest) -> Input {
+    Input::Kept { size, digest, until: UNTIL }
+}
+
+#[test]
+fn a_copy_that_is_whole_serves_on_when_the_source_is_gone_or_fails() {
+    for source in [Source::Seekable, Source::Once] {
+        let mut rig = rig(source, Some(100));
+        rig.ok(Input::Keep);
+        rig.ok(Input::SourceOpened);
+        rig.ok(kept(100, md5(1)));
+        assert_eq!((rig.transfer.copy(), rig.transfer.digest()), (Copy::Here, Some(md5(1))));
+        assert_eq!(rig.transfer.has_copy_alone(), source == Source::Once);
+        rig.ok(Input::SourceFailed);
+        rig.ok(Input::SourceLost { given: Given::Part });
+        rig.accept("ann");
+        rig.open("ann");
+        assert!(rig.transfer.has_source());
+        assert_eq!(rig.transfer.state(), T::Active);
+        rig.ok(Input::SourceOpened);
+        rig.done("ann");
+        rig.accept("ben");
+    }
+}
+
+#[test]
+fn a_copy_that_is_coming_holds_the_end_of_a_source_that_nobody_took() {
+    let mut rig = rig(Source::Once, None);
+    rig.ok(Input::SourceOpened);
+    rig.ok(Input::Keep);
+    rig.ok(Input::StartPassed);
+    assert_eq!(rig.transfer.state(), T::Offered);
+    rig.ok(Input::SourceEnd { size: Some(7), digest: None });
+    rig.ok(Input::SourceLost { given: Given::All });
+    assert_eq!(rig.ok(kept(7, md5(1))), [Output::Status, Output::End { size: 7, digest: Some(md5(1)) }]);
+    rig.accept("ann");
+}
+
+#[test]
+fn without_its_copy_a_transfer_is_as_if_nobody_had_asked_for_one() {
+    let full = ErrorCode::StorageFull;
+    let mut seekable = under_way();
+    seekable.ok(Input::Keep);
+    assert_eq!(seekable.ok(Input::NotKept(full)), [Output::Status]);
+    assert_eq!((seekable.transfer.copy(), seekable.transfer.state()), (Copy::Failed(full), T::Active));
+    seekable.accept("ben");
+
+    let mut once = rig(Source::Once, None);
+    once.ok(Input::Keep);
+    once.ok(Input::SourceOpened);
+    once.ok(Input::StartPassed);
+    once.ok(Input::NotKept(full));
+    assert_eq!(once.transfer.error(), Some(ErrorCode::TransferClosed));
+}
+
+#[test]
+fn a_copy_that_is_lost_leaves_what_the_sender_has() {
+    let lost = ErrorCode::SourceFailed;
+    let mut seekable = under_way();
+    seekable.ok(kept(100, md5(1)));
+    seekable.ok(Input::SourceLost { given: Given::Part });
+    seekable.ok(Input::NotKept(lost));
+    assert_eq!(seekable.transfer.state(), T::Suspended);
+    seekable.ok(Input::SourceOpened);
+    assert_eq!(seekable.transfer.state(), T::Active);
+
+    let mut once = rig(Source::Once, None);
+    once.ok(Input::SourceOpened);
+    once.accept("ann");
+    once.ok(kept(100, md5(1)));
+    once.ok(Input::NotKept(lost));
+    assert_eq!(once.transfer.error(), Some(ErrorCode::SourceLost));
+}
+
+#[test]
+fn a_copy_of_other_bytes_is_none() {
+    let mut rig = under_way();
+    rig.ok(Input::SourceEnd { size: Some(100), digest: Some(md5(1)) });
+    rig.refused(kept(99, md5(1)), ErrorCode::DigestMismatch);
+    rig.refused(kept(100, md5(2)), ErrorCode::DigestMismatch);
+    rig.ok(kept(100, Digest::Blake3([7; 32])));
+    assert_eq!(rig.transfer.digest(), Some(md5(1)), "what the sender said stands");
+}
+
+#[test]
+fn a_transfer_lives_as_long_as_its_copy() {
+    let mut rig = under_way();
+    rig.ok(kept(100, md5(1)));
+    rig.done("ann");
+    assert_eq!(rig.transfer.poll_timeout(), Some(UNTIL));
+    rig.now = UNTIL;
+    assert_eq!(rig.ok(Input::Tick), [Output::Gone]);
+}

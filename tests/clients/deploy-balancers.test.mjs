@@ -8,6 +8,8 @@ import { CLIENTS, closeAll } from './harness/clients.mjs';
 import { startCluster } from './harness/cluster.mjs';
 import { BALANCERS, startBalancer } from './harness/cluster-balancer.mjs';
 import { finish, join, newRoom } from './harness/people.mjs';
+import { beginPut } from './harness/put.mjs';
+import { until, within } from './harness/wait.mjs';
 
 /** The largest chunk there may be. In base64, as long polling has it, it makes nearly 7 MiB of one message. */
 const CHUNK = 5 * MIB;
@@ -20,6 +22,8 @@ for (const file of BALANCERS) {
     test('a file goes from one to another, by every kind of client', async (t) => {
       const url = await balanced(t, file);
       for (const [name, client] of Object.entries(CLIENTS)) await t.test(name, () => carries(url, client));
+      await t.test('curl to curl, as it comes', () => streams(url));
+      await t.test('an upload that nobody takes stays with its sender', () => staysAway(url));
     });
   });
 }
@@ -41,6 +45,45 @@ async function balanced(t, file, settings = {}) {
   t.after(closeAll);
   await cluster.ready();
   return balancer.url;
+}
+
+/** Every line of an upload is at the other end before the next is sent. */
+async function streams(url) {
+  const address = `${url}/rooms/${newRoom()}/log.txt`;
+  const put = beginPut(address);
+  await put.send('first\n');
+  const download = await fetch(`${address}?wait=30s`);
+  assert.equal(download.status, 200);
+  const reader = download.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (const line of ['first\n', 'second\n', 'third\n']) {
+    if (line !== 'first\n') await put.send(line);
+    assert.equal((await within(reader.read(), 'the next line')).value, line);
+  }
+  put.end();
+  assert.equal((await within(reader.read(), 'the end')).done, true);
+  assert.equal((await put.answer()).status, 201);
+}
+
+/** Neither the balancer nor the server takes what nobody asked for, and the refusal gets through. */
+async function staysAway(url) {
+  const room = newRoom();
+  const receiver = await join(url, room);
+  const put = beginPut(`${url}/rooms/${room}/big.bin`, { 'content-length': 400 * MIB });
+  const { transfers } = await receiver.rooms.inbox.next('drop:offered');
+  let left = 0;
+  const pump = async () => {
+    for (const piece = Buffer.alloc(MIB); left < 400 * MIB; left += MIB) await put.send(piece);
+  };
+  pump().catch(() => {});
+  let [last, still] = [-1, 0];
+  await until('it does not flow any more', () => {
+    still = left === last ? still + 1 : 0;
+    last = left;
+    return still > 100;
+  });
+  assert.ok(left < 64 * MIB, `${left} bytes were taken that nobody asked for`);
+  await receiver.rooms.ask('transfer:reject', { transfer: transfers[0].transfer });
+  assert.equal((await put.answer()).status, 409);
 }
 
 async function carries(url, client) {

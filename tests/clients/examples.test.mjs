@@ -78,6 +78,16 @@ for (const [sender, receiver] of [
   });
 }
 
+test('curl.sh sends and receives with nothing but curl', async () => {
+  const { room, target } = files(0);
+  const program = startIn(target, 'curl.sh', `${server.url}/rooms/${room}`);
+  await program.succeeded();
+  for (const path of ['letter.txt', 'there/letter.txt']) {
+    assert.equal(readFileSync(join(target, path), 'utf8'), 'Dear Ada\n', path);
+  }
+  assert.equal(program.said.match(/"code":200/g).length, 2);
+});
+
 test('the examples are short enough to be read', () => {
   for (const name of [...SENDERS, ...RECEIVERS]) {
     const lines = readFileSync(example(name), 'utf8').match(/^.+$/gm);
@@ -97,9 +107,13 @@ function files(size) {
 }
 
 /** Starts an example by its name. */
-function start(name, ...args) {
-  const program = name.endsWith('.py') ? pythonWithSocketio() : process.execPath;
-  const child = spawn(program, [example(name), ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+const start = (name, ...args) => startIn(folder, name, ...args);
+
+/** Starts an example by its name, in a folder. */
+function startIn(cwd, name, ...args) {
+  const runners = { py: pythonWithSocketio, sh: () => 'sh', mjs: () => process.execPath };
+  const program = runners[name.split('.').at(-1)]();
+  const child = spawn(program, [example(name), ...args], { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = new Promise((resolve) => child.once('close', (code, signal) => resolve(signal ?? code)));
   const started = {
     said: '',

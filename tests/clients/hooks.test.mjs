@@ -15,6 +15,7 @@ import { refused } from './harness/envelope.mjs';
 import { hook, posted, said, script, SECRET, startReceiver } from './harness/hook.mjs';
 import { finish, join, newRoom } from './harness/people.mjs';
 import { startNode } from './harness/server.mjs';
+import { Source } from './harness/source.mjs';
 import { until, within } from './harness/wait.mjs';
 
 let folder;
@@ -381,6 +382,40 @@ test('the scanner of the README reads what is stored, and tells clean from infec
   assert.deepEqual(await run(data, 1), { code: 0, words: `a virus in room otter, transfer ${transfer}\n` });
   assert.equal((await run(data, 2)).code, 75);
   assert.equal((await run({ ...data, url: `${url}0` }, 0)).code, 75, 'what cannot be had is not clean');
+});
+
+test('a kept file that is whole is told, and whoever may read it can, after its sender has left too', async () => {
+  const program = fileURLToPath(new URL('examples/scan.sh', import.meta.url));
+  const tools = mkdtempSync(joinPath(folder, 'tools-'));
+  script(joinPath(tools, 'clamdscan'), `cp "$2" ${tools}/scanned.part\nmv ${tools}/scanned.part ${tools}/scanned\nexit 1`);
+  const receiver = await startReceiver();
+  open.push({ stop: () => receiver.close() });
+  const { port } = await startReceiver().then(async (free) => {
+    const { port } = free;
+    await free.close();
+    return { port };
+  });
+  const wrapper = script(joinPath(tools, 'scan'), `PATH=${tools}:$PATH exec ${program} http://127.0.0.1:${port}`);
+  const settings = {
+    STORE__URL: `file:${joinPath(tools, 'data')}`,
+    ...posted(receiver, { on: ['stored', 'complete'] }),
+    ...hook(1, { on: ['stored'], command: [wrapper], content: true, timeout: '30s' }),
+  };
+  const server = await startNode(settings, { listen: `127.0.0.1:${port}` });
+  open.push(server);
+  const sender = await join(server.url, newRoom(), { name: 'Ada' });
+  const bytes = randomFile(700_000);
+  const { transfers, drop } = await sender.offer([{ name: 'film.mp4', size: bytes.length }], { keep: true });
+  const [{ transfer }] = transfers;
+  await new Source(sender.transfers).serve(transfers[0], bytes, { ready: bytes.length });
+  const stored = await receiver.next('the event', ({ type }) => type === 'stored');
+  sender.vanish();
+  assert.equal(stored.id, `stored_${transfer}`);
+  assert.deepEqual([stored.data.drop, stored.data.size, stored.data.url], [drop, bytes.length, undefined]);
+  assert.match(stored.data.digest, /^blake3:/);
+  await until('it was scanned', () => said(joinPath(tools, 'scanned')));
+  assert.equal(sha256(readFileSync(joinPath(tools, 'scanned'))), sha256(bytes));
+  await until('the virus is told of', () => server.log.includes(`a virus in room ${sender.room}, transfer ${transfer}`));
 });
 
 /** A node, ended with this file. */

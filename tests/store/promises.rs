@@ -248,7 +248,7 @@ pub(crate) async fn what_expired_or_is_referred_to_by_nothing_goes(shelf: Shelf)
 
 /// Two nodes sweep all the time with no patience at all, while the same bytes are wanted and given up again.
 pub(crate) async fn old_chunks_that_are_wanted_again_stay(shelf: Shelf) {
-    let grace = Duration::from_millis(400);
+    let grace = Duration::from_secs(2);
     let store = shelf.open_with(Options { grace, ..shelf.options() });
     let bytes = bytes(1, CHUNK + 1);
     let sweepers: Vec<_> = (0..2)
@@ -265,7 +265,7 @@ pub(crate) async fn old_chunks_that_are_wanted_again_stay(shelf: Shelf) {
     for id in 1..12 {
         keep(&store, id, &bytes).await;
         is_here(&store, id, &bytes).await;
-        if id % 3 == 0 {
+        if id % 5 == 0 {
             let before = tokio::time::Instant::now();
             eventually("it is old", async || (before.elapsed() > grace * 2).then_some(())).await;
             is_here(&store, id, &bytes).await;
@@ -282,7 +282,7 @@ pub(crate) async fn old_chunks_that_are_wanted_again_stay(shelf: Shelf) {
 }
 
 pub(crate) async fn an_ingest_may_take_longer_than_the_grace(shelf: Shelf) {
-    let grace = Duration::from_millis(1200);
+    let grace = Duration::from_secs(4);
     let store = shelf.open_with(Options { grace, ..shelf.options() });
     let (slow, lost) = (bytes(1, 2 * CHUNK), bytes(2, 3 * CHUNK));
     let mut ingest = begin(&store, 1).await;

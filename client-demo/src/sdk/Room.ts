@@ -16,7 +16,7 @@ import type { Records } from "./Records";
 import type { RoomContext } from "./RoomContext";
 import { RoomdropError } from "./RoomdropError";
 import type { RoomEvents, RoomState, Who } from "./roomEvents";
-import { type FileInFolder, inFolders, type OfferOptions, Sending } from "./Sending";
+import { inFolders, type Offerable, type OfferOptions, Sending } from "./Sending";
 import type { SinkChoice, SinkOpener } from "./Sink";
 import { refusal } from "./SocketLink";
 
@@ -161,8 +161,11 @@ export class Room {
     await this.parts.link.ask("room:message", { room: this.id, text });
   }
 
-  /** Offers files; their bytes are sent as they are asked for. */
-  async offer(files: readonly (File | FileInFolder)[], options: OfferOptions = {}): Promise<Drop> {
+  /**
+   * Offers files; their bytes are sent as they are asked for. A stream (`{ stream, name, type }`) is live: it is
+   * followed by those who accept before its first bytes are gone, and ends with its link.
+   */
+  async offer(files: readonly Offerable[], options: OfferOptions = {}): Promise<Drop> {
     if (!this.#me) throw new RoomdropError("disconnected", "The room is not joined yet.");
     const drop = this.#offered(await this.#sending.offer(inFolders(files), options, this.#me));
     for (const transfer of drop.transfers) {

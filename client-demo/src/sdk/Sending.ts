@@ -3,11 +3,17 @@
  * has chosen them once more.
  */
 import { blobSource } from "./blobSource";
+import { LiveProducer } from "./LiveProducer";
+import { isLive, type LiveFile, LiveSource } from "./LiveSource";
 import { Outgoing } from "./Outgoing";
 import { Producer } from "./Producer";
 import type { Drop, Member, OfferedTransfer } from "./protocol";
 import type { SourceRecord } from "./Records";
 import type { RoomContext } from "./RoomContext";
+import type { RoomdropError } from "./RoomdropError";
+
+/** What may be offered: a file, one with its folder, or a stream that is live. */
+export type Offerable = File | FileInFolder | LiveFile;
 
 /** A file, and the folder to offer it in (`a/b`, without a leading slash). */
 export interface FileInFolder {
@@ -25,9 +31,11 @@ export interface OfferOptions {
 }
 
 export class Sending {
-  readonly #producers = new Map<string, Producer>();
+  readonly #producers = new Map<string, Producer | LiveProducer>();
   /** The files at hand, by transfer. */
   readonly #files = new Map<string, File>();
+  /** Streams that were offered: they are served by whom they were given to, and not after a reload. */
+  readonly #streams = new Map<string, { token: string; source: LiveSource }>();
   readonly #context: RoomContext;
 
   constructor(context: RoomContext) {
@@ -35,7 +43,7 @@ export class Sending {
   }
 
   /** Asks the server to offer `files`; what it took, in the form in which others hear of it. */
-  async offer(files: readonly FileInFolder[], options: OfferOptions, me: Member): Promise<Drop> {
+  async offer(files: readonly (FileInFolder | LiveFile)[], options: OfferOptions, me: Member): Promise<Drop> {
     const { link, room, records } = this.#context;
     const { to, keep = false, note } = options;
     const described = files.map(describe);
@@ -49,8 +57,12 @@ export class Sending {
     const transfers = taken.transfers.flatMap(({ transfer, token, name }, index): OfferedTransfer[] => {
       const [given, file] = [files[index], described[index]];
       if (!given || !file) return [];
-      records.set("source", transfer, { token, ...file });
-      this.#files.set(transfer, given.file);
+      if (isLive(given)) {
+        this.#streams.set(transfer, { token, source: new LiveSource(given.stream) });
+      } else {
+        records.set("source", transfer, { token, ...file, size: given.file.size });
+        this.#files.set(transfer, given.file);
+      }
       return [{ ...file, transfer, name, state: "offered" }];
     });
     const from = { from: me.id, fromName: me.name, at: Date.now() };
@@ -66,27 +78,34 @@ export class Sending {
 
   /** Serves `outgoing` from now on, if its file is at hand. */
   serve(outgoing: Outgoing): void {
-    const { records, parties, digest, changed } = this.#context;
-    const record = records.get("source", outgoing.id);
-    const file = this.#files.get(outgoing.id);
-    if (!record || !file || outgoing.final || this.#producers.has(outgoing.id)) return;
-    const producer = new Producer({
-      transfer: outgoing.id,
-      token: record.token,
-      source: blobSource(file),
-      link: parties.link,
-      digest,
-      failed: (error) => {
-        outgoing.error = error;
-        this.#end(outgoing);
-        changed(outgoing);
-      },
-    });
+    const { parties, changed } = this.#context;
+    if (outgoing.final || this.#producers.has(outgoing.id)) return;
+    const producer = this.#producer(outgoing);
+    if (!producer) return;
     this.#producers.set(outgoing.id, producer);
     outgoing.stage = "serving";
     outgoing.error = undefined;
     parties.add(outgoing.id, producer);
     changed(outgoing);
+  }
+
+  #producer(outgoing: Outgoing): Producer | LiveProducer | undefined {
+    const { records, parties, digest, changed } = this.#context;
+    const common = {
+      transfer: outgoing.id,
+      link: parties.link,
+      digest,
+      failed: (error: RoomdropError) => {
+        outgoing.error = error;
+        this.#end(outgoing);
+        changed(outgoing);
+      },
+    };
+    const live = this.#streams.get(outgoing.id);
+    if (live) return new LiveProducer({ ...common, ...live });
+    const record = records.get("source", outgoing.id);
+    const file = this.#files.get(outgoing.id);
+    return record && file && new Producer({ ...common, token: record.token, source: blobSource(file) });
   }
 
   /** Looks among `files` for the one that `outgoing` was offered as, by name, size and date. */
@@ -99,7 +118,8 @@ export class Sending {
 
   /** After a status: what is over is served no more. */
   settle(outgoing: Outgoing): void {
-    if (outgoing.final && outgoing.stage !== "ended") this.#end(outgoing);
+    const isOver = outgoing.final || (outgoing.state === "complete" && this.#streams.has(outgoing.id));
+    if (isOver && outgoing.stage !== "ended") this.#end(outgoing);
   }
 
   close(): void {
@@ -115,13 +135,14 @@ export class Sending {
     this.#producers.get(outgoing.id)?.close();
     this.#producers.delete(outgoing.id);
     this.#files.delete(outgoing.id);
+    this.#streams.delete(outgoing.id);
     this.#context.parties.remove(outgoing.id);
     this.#context.records.remove("source", outgoing.id);
   }
 }
 
 /** Files as a person gave them, each with its folder: one's own, or the one the browser knows. */
-export function inFolders(files: readonly (File | FileInFolder)[]): FileInFolder[] {
+export function inFolders(files: readonly Offerable[]): (FileInFolder | LiveFile)[] {
   return files.map((given) => {
     if (!(given instanceof File)) return given;
     const path = given.webkitRelativePath?.split("/").slice(0, -1).join("/");
@@ -129,10 +150,12 @@ export function inFolders(files: readonly (File | FileInFolder)[]): FileInFolder
   });
 }
 
-function describe({
-  file,
-  path,
-}: FileInFolder): Omit<OfferedTransfer, "transfer" | "state"> & { size: number } {
+function describe(given: FileInFolder | LiveFile): Omit<OfferedTransfer, "transfer" | "state"> {
+  if (isLive(given)) {
+    const { name, type = "", path } = given;
+    return { name, size: null, type, ...(path ? { path } : {}) };
+  }
+  const { file, path } = given;
   return {
     name: file.name,
     size: file.size,

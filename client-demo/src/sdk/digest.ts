@@ -4,6 +4,12 @@
  * it is a check on top, never a condition.
  */
 
+/** What the worker is asked: all of a blob, the next piece of a stream, or the stream's digest. */
+export type HashJob =
+  | { id: number; blob: Blob }
+  | { id: number; piece: Uint8Array }
+  | { id: number; end: true };
+
 interface Reply {
   id: number;
   digest: string | undefined;
@@ -16,13 +22,44 @@ const waiting = new Map<number, (digest: string | undefined) => void>();
 /** `blake3:` and 64 hex digits, or nothing when it can't be computed. Blobs queue; each is read once. */
 export function blobDigest(blob: Blob): Promise<string | undefined> {
   if (typeof Worker === "undefined") return Promise.resolve(undefined);
-  worker ??= start();
   lastId += 1;
-  const id = lastId;
+  return ask({ id: lastId, blob });
+}
+
+/** The digest of a stream, computed as its pieces come. */
+export class StreamHash {
+  readonly #id: number;
+
+  private constructor() {
+    lastId += 1;
+    this.#id = lastId;
+  }
+
+  /** Nothing where it can't be computed. */
+  static start(): StreamHash | undefined {
+    return typeof Worker === "undefined" ? undefined : new StreamHash();
+  }
+
+  take(piece: Uint8Array): void {
+    hand({ id: this.#id, piece });
+  }
+
+  /** The digest of all pieces; to be called once. */
+  finish(): Promise<string | undefined> {
+    return ask({ id: this.#id, end: true });
+  }
+}
+
+function ask(job: HashJob): Promise<string | undefined> {
   return new Promise((resolve) => {
-    waiting.set(id, resolve);
-    worker?.postMessage({ id, blob });
+    waiting.set(job.id, resolve);
+    hand(job);
   });
+}
+
+function hand(job: HashJob): void {
+  worker ??= start();
+  worker.postMessage(job);
 }
 
 function start(): Worker {

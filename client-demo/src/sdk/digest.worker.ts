@@ -1,24 +1,33 @@
-/** Hashes blobs, one after the other; the other half is `digest.ts`. */
-import { createBLAKE3 } from "hash-wasm";
+/** Hashes blobs, one after the other, and streams as they come; the other half is `digest.ts`. */
+import { createBLAKE3, type IHasher } from "hash-wasm";
 import { MIB } from "./ChunkSize";
-
-interface Job {
-  id: number;
-  blob: Blob;
-}
+import type { HashJob } from "./digest";
 
 /** Bytes read at once. */
 const STRIDE = 4 * MIB;
 
 let last: Promise<void> = Promise.resolve();
 
-self.onmessage = (event: MessageEvent<Job>) => {
-  const { id, blob } = event.data;
+const streams = new Map<number, IHasher>();
+
+self.onmessage = ({ data }: MessageEvent<HashJob>) => {
   last = last.then(async () => {
-    const digest = await hash(blob).catch(() => undefined);
-    self.postMessage({ id, digest });
+    if ("piece" in data) return take(data.id, data.piece).catch(() => undefined);
+    const digest = await ("blob" in data ? hash(data.blob) : end(data.id)).catch(() => undefined);
+    self.postMessage({ id: data.id, digest });
   });
 };
+
+async function take(id: number, piece: Uint8Array): Promise<void> {
+  const hasher = streams.get(id) ?? (await createBLAKE3()).init();
+  streams.set(id, hasher.update(piece));
+}
+
+async function end(id: number): Promise<string> {
+  const hasher = streams.get(id) ?? (await createBLAKE3()).init();
+  streams.delete(id);
+  return `blake3:${hasher.digest("hex")}`;
+}
 
 async function hash(blob: Blob): Promise<string> {
   const hasher = await createBLAKE3();

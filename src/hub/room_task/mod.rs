@@ -18,6 +18,7 @@
 //! | `queue` | this node's entries on their way |
 //! | `line` | the calls to the broker |
 //! | `drops` | which drops and transfers are found here |
+//! | `shelf` | what is kept of the room, brought back |
 
 mod again;
 mod drops;
@@ -26,6 +27,7 @@ mod line;
 mod offering;
 mod people;
 mod queue;
+mod shelf;
 #[cfg(test)]
 mod tests;
 
@@ -41,6 +43,7 @@ use self::drops::Drops;
 use self::line::Line;
 use self::people::Owed;
 use self::queue::Queue;
+use self::shelf::Shelf;
 use super::port::PeerPort;
 use super::room_handle::{Command, RoomHandle};
 use super::{Hub, transfer_handle};
@@ -78,6 +81,7 @@ pub(super) struct Task {
     /// When to look whether nodes live that are not known here.
     doubt: Option<Instant>,
     life: Life,
+    shelf: Shelf,
 }
 
 /// What people of this node are shown.
@@ -121,7 +125,7 @@ impl Task {
     /// Starts the task of a room.
     pub(super) fn start(hub: Hub, id: RoomId) -> RoomHandle {
         let (handle, commands) = RoomHandle::new();
-        let lifetime = hub.options().transfer.lifetime + AFTERLIFE;
+        let lifetime = hub.options().transfer.lifetime.max(hub.options().kept) + AFTERLIFE;
         let task = Self {
             me: hub.me(),
             log: Replica::new(id.clone(), hub.options().room),
@@ -137,6 +141,7 @@ impl Task {
             ticking: None,
             doubt: None,
             life: Life::Open,
+            shelf: Shelf::Unread,
             handle: handle.clone(),
             id,
             hub,
@@ -272,7 +277,10 @@ impl Task {
             match output {
                 Output::Tell { to, event } => self.tell(&to, &event),
                 Output::Forgotten { transfers } => self.let_go(&transfers),
-                Output::Empty => self.life = Life::Empty,
+                Output::Empty => {
+                    self.life = Life::Empty;
+                    self.shelf = Shelf::Unread;
+                }
             }
         }
     }
@@ -301,6 +309,7 @@ impl Task {
         let is_at_rest = (self.queue.is_empty() || is_unheard_of) && self.held.is_empty();
         let room = self.shown().room();
         let has_part = matches!(self.view, View::Beginning | View::Returning(_))
+            || matches!(self.shelf, Shelf::Reading(_))
             || !is_at_rest
             || !self.peers.is_empty()
             || room.is_anyone_in_grace();

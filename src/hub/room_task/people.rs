@@ -28,6 +28,7 @@ pub(super) enum Owed {
     Join { peer: PeerId, port: Arc<dyn PeerPort>, answer: Answer<Box<Joined>> },
     Leave(Answer<()>),
     Say(Answer<Said>),
+    Restore,
     Offer { source: Source, to: Option<Vec<MemberId>>, answer: Answer<OfferTaken> },
     Nothing,
 }
@@ -64,7 +65,11 @@ impl Task {
         }
     }
 
-    fn obey(&mut self, command: Command) {
+    pub(super) fn obey(&mut self, command: Command) {
+        let Some(command) = self.wait_for_shelf(command).and_then(|command| self.ask_for_room(command))
+        else {
+            return;
+        };
         match command {
             Command::Join { peer, port, join, answer } => self.join(peer, port, join, answer),
             Command::Return { peer, port, key, answer } => {
@@ -81,7 +86,11 @@ impl Task {
                 let id = MessageId::from_random(random());
                 self.submit(Input::Say { peer, text, id }, Owed::Say(answer));
             }
-            Command::Offer { peer, offer, source, answer } => self.offer(peer, offer, source, answer),
+            Command::Offer { peer, offer, source, answer }
+            | Command::OfferAdmitted { peer, offer, source, answer } => {
+                self.offer(peer, offer, source, answer);
+            }
+            Command::Shelf(read) => self.take_shelf(read),
             Command::Allowed(asked) => self.submit_offer(*asked),
             Command::Accept { peer, transfer, answer } => self.accept(peer, transfer, answer),
             Command::AcceptDrop { peer, drop, answer } => self.accept_drop(peer, drop, answer),
@@ -136,6 +145,9 @@ impl Task {
     pub(super) fn note_drops(&mut self, input: &Input, outcome: &Outcome<Reply>) {
         match (input, outcome) {
             (_, Ok(Reply::Offered { drop, .. })) => self.drops.learn(drop),
+            (_, Ok(Reply::Restored(restored))) => {
+                restored.iter().for_each(|restored| self.drops.learn(&restored.drop));
+            }
             (Input::Gone { transfer }, Ok(_)) => self.drops.forget(transfer),
             _ => {}
         }
@@ -164,21 +176,30 @@ impl Task {
                 }
                 other => answer.give(wrong(other)),
             },
+            Owed::Restore => {
+                if let Ok(Reply::Restored(restored)) = outcome {
+                    self.start_restored(restored);
+                }
+            }
             Owed::Nothing => {}
         }
     }
 
     fn join(&mut self, peer: PeerId, port: Arc<dyn PeerPort>, join: Join, answer: Answer<Box<Joined>>) {
-        let is_said = || self.queue.iter().any(|own| matches!(own.entry.input, Input::Rules(_)));
-        if self.shown().room().is_empty() && !is_said() {
-            self.submit_always(Input::Rules(self.hub.options().room));
-        }
+        self.submit_rules_if_new();
         // A node that cannot know yet who holds a key, gives the id that the others know already.
         let key = join.key.as_ref().and_then(|key| Secret::new(key.expose()));
         let key = key.unwrap_or_else(|| Secret::from_random(random()));
         let fresh = Some(Fresh { member: MemberId::of(&self.id, &key), key });
         let input = Input::Join { peer, knock: join.into(), fresh };
         self.submit(input, Owed::Join { peer, port, answer });
+    }
+
+    pub(super) fn submit_rules_if_new(&mut self) {
+        let is_said = || self.queue.iter().any(|own| matches!(own.entry.input, Input::Rules(_)));
+        if self.shown().room().is_empty() && !is_said() {
+            self.submit_always(Input::Rules(self.hub.options().room));
+        }
     }
 
     fn status(&mut self, status: Box<Status>) {
@@ -199,21 +220,25 @@ impl Task {
         answer: Answer<OfferTaken>,
     ) {
         let mut handles = Vec::with_capacity(drop.transfers.len());
+        let room = self.shown().room();
         let start = |offered: &OfferedTransfer| {
             let token = Secret::from_random(random());
-            let file = Arc::new(File {
-                name: offered.name.clone(),
-                path: offered.path.clone(),
-                media_type: offered.media_type.clone(),
-                size: offered.size,
-                modified: offered.modified,
-            });
+            let file = Arc::new(File::of(offered));
+            let kept = drop.keep.then(|| room.shelved(&drop.drop, &offered.transfer)).flatten().map(Arc::new);
             let transfer = offered.transfer.clone();
             let (from, invited) = (from.clone(), Arc::clone(invited));
-            let drop = drop.drop.clone();
-            let of = Offered { drop, transfer: transfer.clone(), source, from, invited };
-            let (room, id) = (self.handle.clone(), self.id.clone());
-            handles.push(self.hub.start_transfer(of, file, token.clone(), room, id));
+            let drop_id = drop.drop.clone();
+            let of = Offered {
+                drop: drop_id,
+                transfer: transfer.clone(),
+                source,
+                from,
+                invited,
+                kept,
+                copy: None,
+            };
+            let (room_handle, id) = (self.handle.clone(), self.id.clone());
+            handles.push(self.hub.start_transfer(of, file, token.clone(), room_handle, id));
             OutgoingTransfer { transfer, name: offered.name.clone(), token }
         };
         let transfers = drop.transfers.iter().map(start).collect();

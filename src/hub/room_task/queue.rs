@@ -213,9 +213,12 @@ pub(super) fn peer_of(input: &Input) -> Option<PeerId> {
         | Input::Offer { peer, .. }
         | Input::Pick { peer, .. }
         | Input::Steer { peer, .. } => Some(*peer),
-        Input::Rules(_) | Input::NodeLost { .. } | Input::Status(_) | Input::Gone { .. } | Input::Tick => {
-            None
-        }
+        Input::Rules(_)
+        | Input::NodeLost { .. }
+        | Input::Status(_)
+        | Input::Restore(_)
+        | Input::Gone { .. }
+        | Input::Tick => None,
     }
 }
 
@@ -223,7 +226,7 @@ fn differ_in_progress_alone(one: &Status, other: &Status) -> bool {
     let receivers = |status: &Status| -> Vec<_> {
         status.receivers.iter().map(|receiver| (receiver.member.clone(), receiver.state)).collect()
     };
-    (one.state, one.size, one.error) == (other.state, other.size, other.error)
+    (one.state, one.size, one.error, &one.copy) == (other.state, other.size, other.error, &other.copy)
         && receivers(one) == receivers(other)
 }
 
@@ -247,6 +250,7 @@ mod tests {
             bytes_per_second: 0,
             eta_seconds: None,
             error: None,
+            copy: None,
         }))
     }
 

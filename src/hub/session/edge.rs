@@ -9,7 +9,7 @@ use super::{Ask, Output, Situation};
 use crate::protocol::node::{Body, NodeId};
 use crate::protocol::{ErrorCode, Moment, TransferState};
 use crate::relay;
-use crate::transfer::Transfer;
+use crate::transfer::{self, Transfer};
 
 /// The least time between two tellings of what only moved on.
 pub(super) const FACTS: Duration = Duration::from_millis(100);
@@ -265,6 +265,9 @@ impl Session {
         self.number = number;
         let before = std::mem::replace(&mut self.transfer, transfer);
         self.say_again_what_was_decided(now);
+        if self.transfer.source() == transfer::Source::Seekable {
+            self.relay.serve_any_stretch();
+        }
         for (member, held) in held {
             if !self.seats.iter().any(|seat| seat.member == member) {
                 self.held.insert(member, held);

@@ -12,7 +12,7 @@ use super::{Decided, Input, Output, Reply, Situation};
 use crate::protocol::node::NodeId;
 use crate::protocol::rooms::Status;
 use crate::protocol::{ErrorCode, MemberId, Moment, ReceiverState, Refusal, TransferState};
-use crate::relay::{self, Meter, Relay};
+use crate::relay::{self, Meter, Relay, SinkId};
 use crate::transfer::{self, Transfer};
 
 /// Whether there are other nodes.
@@ -51,6 +51,8 @@ pub struct Session {
     pub(super) transfer: Transfer,
     pub(super) relay: Relay,
     pub(super) seats: Vec<Seat>,
+    /// The sink that writes a copy.
+    pub(super) depot: Option<SinkId>,
     pub(super) held: HashMap<MemberId, u64>,
     pub(super) meter: Meter,
     pub(super) told: Told,
@@ -101,6 +103,7 @@ impl Session {
             transfer,
             relay,
             seats: Vec::new(),
+            depot: None,
             held: HashMap::new(),
             meter: Meter::new(now, 0),
             told: Told::Since(now),
@@ -215,6 +218,10 @@ impl Session {
             Input::SinkLost(sink) => self.lose_sink(now, sink)?,
             Input::DownloadEnded(sink) => self.end_download(now, sink)?,
             Input::SinkDone { sink, digest } => return self.finish_sink(now, sink, digest),
+            Input::Keep => drop(self.tell(now, transfer::Input::Keep)?),
+            Input::OpenDepot => return self.open_depot(now),
+            Input::Kept { size, digest, until } => self.learn_kept(now, size, digest, until)?,
+            Input::NotKept(error) => self.learn_not_kept(now, error)?,
             Input::Forget if self.is_home() => {
                 self.tell(now, transfer::Input::Forget)?;
             }
@@ -319,6 +326,7 @@ impl Session {
     pub(super) fn end(&mut self, now: Moment, error: ErrorCode) {
         self.steer_relay(now, relay::Input::End);
         self.seats.clear();
+        self.depot = None;
         if let Role::Home(home) = &mut self.role {
             home.forget_lanes();
         }

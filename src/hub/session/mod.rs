@@ -16,6 +16,7 @@
 //! meanwhile, and takes the home back if it has the source and the other does not.
 
 mod decide;
+mod depot;
 mod edge;
 mod facts;
 mod heed;
@@ -37,7 +38,7 @@ pub use self::words::{Ask, Decided, Situation, is_asking, not_here};
 
 use crate::protocol::node::{Body, NodeId};
 use crate::protocol::rooms::Status;
-use crate::protocol::{Digest, ErrorCode, MemberId, Party, Refusal, Secret};
+use crate::protocol::{Digest, ErrorCode, MemberId, Moment, Party, Refusal, Secret};
 use crate::relay::SinkId;
 
 /// How a member takes the bytes.
@@ -136,6 +137,21 @@ pub enum Input {
         /// The digest of what was received.
         digest: Option<Digest>,
     },
+    /// A copy is to be kept.
+    Keep,
+    /// The sink opens that writes it; [`Reply::Opened`]. At the home alone.
+    OpenDepot,
+    /// The copy is whole.
+    Kept {
+        /// Bytes.
+        size: u64,
+        /// Its digest.
+        digest: Digest,
+        /// When it ends.
+        until: Moment,
+    },
+    /// There is to be no copy, or it is lost.
+    NotKept(ErrorCode),
     /// The room forgot it.
     Forget,
     /// Another node says something about it.

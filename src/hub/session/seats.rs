@@ -78,6 +78,9 @@ impl Session {
         limit: u64,
     ) -> Result<Reply, Refusal> {
         self.relay.handle(now, relay::Input::Pull { sink, lane, from, limit })?;
+        if self.depot == Some(sink) {
+            return self.pull_by_depot(now, sink, from);
+        }
         let Some(seat) = self.seats.iter().find(|seat| seat.sink == sink) else {
             return Err(ErrorCode::NotAllowed.into());
         };
@@ -107,6 +110,9 @@ impl Session {
     }
 
     pub(super) fn lose_sink(&mut self, now: Moment, sink: SinkId) -> Result<(), Refusal> {
+        if self.depot == Some(sink) {
+            return self.learn_not_kept(now, ErrorCode::Internal);
+        }
         let Some(index) = self.seats.iter().position(|seat| seat.sink == sink) else { return Ok(()) };
         match self.seats[index].kind {
             SinkKind::Link => self.relay.handle(now, relay::Input::SinkAway(sink))?,
@@ -184,6 +190,11 @@ impl Session {
     }
 
     pub(super) fn on_sink_ended(&mut self, now: Moment, sink: SinkId, error: ErrorCode) {
+        if self.depot == Some(sink) {
+            // A home alone has one, and may say so.
+            let _ = self.learn_not_kept(now, error);
+            return;
+        }
         let Some(seat) = self.seats.iter().find(|seat| seat.sink == sink) else {
             return self.end_edge_lane(now, sink, error);
         };

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::{Output, Session};
-use crate::protocol::rooms::{Receiver, Status};
+use crate::protocol::rooms::{CopyState, Receiver, Status, StoredCopy};
 use crate::protocol::{MemberId, Moment, ReceiverState, TransferState};
+use crate::transfer::Copy;
 
 /// The least time between two statuses that only say how far it is (the protocol's).
 pub(super) const PROGRESS: Duration = Duration::from_millis(500);
@@ -69,6 +70,18 @@ impl Session {
                 _ => None,
             },
             error: self.transfer.error(),
+            copy: stored_copy(self.transfer.copy()),
         }
     }
+}
+
+fn stored_copy(copy: Copy) -> Option<StoredCopy> {
+    let (state, error) = match copy {
+        Copy::None => return None,
+        Copy::Coming => (CopyState::Storing, None),
+        Copy::Here => (CopyState::Stored, None),
+        Copy::Failed(error) => (CopyState::Failed, Some(error)),
+    };
+    let msg = error.map(|error| format!("It is not kept. {}", error.sentence()));
+    Some(StoredCopy { state, error, msg })
 }

@@ -7,7 +7,7 @@ use super::machine::{Role, Session, SourceLink};
 use super::words::{Link, Request, Word};
 use super::{Output, Situation};
 use crate::protocol::node::NodeId;
-use crate::protocol::{MemberId, Moment, ReceiverState, TransferState};
+use crate::protocol::{ErrorCode, MemberId, Moment, ReceiverState, TransferState};
 use crate::relay;
 use crate::transfer::{self, Given, Transfer};
 
@@ -31,6 +31,7 @@ impl Session {
 
     /// A home becomes an edge. What was decided here is remembered, to be said again.
     fn step_down(&mut self, now: Moment, other: NodeId) {
+        self.close_depot(now, ErrorCode::TransferClosed);
         let lanes: Vec<_> = self.edge_sinks().collect();
         for sink in lanes {
             self.outputs.retain(|output| !matches!(output, Output::Chunk { sink: to, .. } if *to == sink));

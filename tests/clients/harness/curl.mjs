@@ -16,7 +16,9 @@ export async function curl(url, ...options) {
     const [headFile, bodyFile] = [join(folder, 'head'), join(folder, 'body')];
     const always = ['--silent', '--show-error', '--max-time', PATIENCE / 1000, '--dump-header', headFile];
     await run('curl', [...always, '--output', bodyFile, ...options, url].map(String));
-    const [first, ...lines] = readFileSync(headFile, 'latin1').trimEnd().split('\r\n');
+    // Before the answer there may be another that says to go on.
+    const head = readFileSync(headFile, 'latin1').trimEnd().split('\r\n\r\n').at(-1);
+    const [first, ...lines] = head.split('\r\n');
     const headers = Object.fromEntries(
       lines.map((line) => [line.split(':')[0].toLowerCase(), line.replace(/^[^:]*: */, '')]),
     );

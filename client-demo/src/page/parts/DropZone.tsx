@@ -1,16 +1,17 @@
 /** Where files are dropped, or chosen, and for whom. */
 import { useSignal } from "@preact/signals";
 import { useRef } from "preact/hooks";
-import type { FileInFolder } from "../../sdk";
+import type { Offerable } from "../../sdk";
 import { droppedFiles } from "../store/files";
-import { me, members, offer } from "../store/store";
+import { canGoLive, ending } from "../store/live";
+import { goLive, me, members, offer } from "../store/store";
 
 export function DropZone() {
   const over = useSignal(false);
   const note = useSignal("");
   const to = useSignal("");
   const chooser = useRef<HTMLInputElement>(null);
-  const give = async (files: readonly (File | FileInFolder)[]) => {
+  const give = async (files: readonly Offerable[]) => {
     await offer(files, note.value.trim(), to.value ? [to.value] : []);
     note.value = "";
   };
@@ -38,6 +39,19 @@ export function DropZone() {
       <button class="button primary" type="button" onClick={() => chooser.current?.click()}>
         Choose files
       </button>
+      {canGoLive() && (
+        <button
+          class={`button ${ending.value ? "live" : ""}`}
+          type="button"
+          data-testid="go-live"
+          onClick={() => {
+            if (ending.value) ending.value();
+            else void goLive(note.value.trim(), to.value ? [to.value] : []);
+          }}
+        >
+          {ending.value ? "End the live sound" : "Go live with the microphone"}
+        </button>
+      )}
       <input
         ref={chooser}
         data-testid="choose-files"

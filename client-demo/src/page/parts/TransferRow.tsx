@@ -4,8 +4,10 @@ import { size } from "../format";
 import { act, supply } from "../store/store";
 import type { Action, ReceiverView, TransferView } from "../store/views";
 import { Bar } from "./Bar";
+import { Player } from "./Player";
 
 const LABELS: Record<Action, string> = {
+  play: "Play",
   accept: "Accept",
   download: "Download in browser",
   reject: "Reject",
@@ -28,7 +30,7 @@ export function TransferRow({ transfer }: { transfer: TransferView }) {
             {name}
           </p>
           <p class="quiet">
-            {size(progress.size)} <span aria-hidden="true">·</span>{" "}
+            {transfer.live ? "live" : size(progress.size)} <span aria-hidden="true">·</span>{" "}
             <span class={tone} data-testid="transfer-words">
               {words}
             </span>
@@ -41,6 +43,7 @@ export function TransferRow({ transfer }: { transfer: TransferView }) {
         </div>
       </div>
       {moving && <Bar progress={progress} tone={tone} label={`${name}: ${words}`} testId="progress" />}
+      <Player transfer={transfer} />
       {error && (
         <p class="bad wrap" role="alert" data-testid="transfer-error">
           {error}

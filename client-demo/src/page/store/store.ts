@@ -8,10 +8,11 @@ import {
   type Connection,
   connect,
   type Drop,
-  type FileInFolder,
+  type HttpDownload,
   httpDownload,
   type Incoming,
   type Message,
+  type Offerable,
   type Outgoing,
   opfsAvailable,
   type Presence,
@@ -22,6 +23,7 @@ import {
   sweepOpfs,
 } from "../../sdk";
 import { randomName } from "../roomId";
+import { microphone } from "./live";
 import { remember, remembered } from "./remember";
 import { type Action, type DropView, dropView, type FetchView, fetchView, type Viewer } from "./views";
 
@@ -45,6 +47,8 @@ export const fetches = signal<readonly FetchView[]>([]);
 export const messages = signal<readonly Message[]>([]);
 export const problems = signal<readonly Problem[]>([]);
 export const myName = signal("");
+/** What is played where it stands: the address of each transfer's download. */
+export const playing = signal<ReadonlyMap<string, string>>(new Map());
 
 /** Milliseconds between two looks at what moves. */
 const REFRESH = 200;
@@ -110,14 +114,21 @@ export async function say(text: string): Promise<boolean> {
 }
 
 /** Offers files to everyone, or to the members `to` alone. */
-export async function offer(
-  files: readonly (File | FileInFolder)[],
-  note: string,
-  to: string[],
-): Promise<void> {
+export async function offer(files: readonly Offerable[], note: string, to: string[]): Promise<void> {
   if (files.length === 0) return;
   await attempt(async (here) => {
     await here.offer(files, { ...(note ? { note } : {}), ...(to.length > 0 ? { to } : {}) });
+  });
+}
+
+/** Offers the microphone's sound, live. */
+export async function goLive(note: string, to: string[]): Promise<void> {
+  await attempt(async () => {
+    const live = await microphone().catch((error: unknown) => {
+      const why = "The microphone cannot be used; allow it in the browser, and try again.";
+      throw new RoomdropError("closed", why, { cause: error });
+    });
+    await offer([live], note, to);
   });
 }
 
@@ -215,6 +226,9 @@ async function save(incoming: Incoming): Promise<void> {
 
 async function actOnIncoming(here: Room, incoming: Incoming, action: Action): Promise<void> {
   switch (action) {
+    case "play":
+      await here.accept(incoming, { sink: player(incoming.id) });
+      return;
     case "accept":
       await here.accept(incoming, { sink: await sinkFor(incoming) });
       return;
@@ -249,6 +263,14 @@ async function actOnOutgoing(here: Room, outgoing: Outgoing, action: Action): Pr
     default:
       return;
   }
+}
+
+/** The page's own player as the one that downloads. */
+function player(id: string): HttpDownload {
+  const start = (url: string) => {
+    playing.value = new Map(playing.value).set(id, `${url}&inline=1`);
+  };
+  return { kind: "http", start };
 }
 
 /** One word for all of them where one kind of sink suits all, else one by one. */

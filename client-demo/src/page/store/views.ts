@@ -15,6 +15,7 @@ import type {
 } from "../../sdk";
 
 export type Action =
+  | "play"
   | "accept"
   | "download"
   | "reject"
@@ -39,6 +40,10 @@ export interface TransferView {
   path: string;
   direction: "incoming" | "outgoing";
   progress: Progress;
+  /** What a player can make of it, if anything. */
+  media: "audio" | "video" | undefined;
+  /** Whether its size is not known yet. */
+  live: boolean;
   /** Whether a progress bar makes sense. */
   moving: boolean;
   words: string;
@@ -110,6 +115,8 @@ export function transferView(transfer: Incoming | Outgoing, viewer: Viewer): Tra
     direction: transfer.direction,
     progress: transfer.progress,
     moving,
+    media: mediaOf(transfer.type),
+    live: transfer.size === null,
     ...(moving && !online ? OFFLINE : own),
     error: transfer.error?.message,
     actions: transfer.direction === "incoming" ? incomingActions(transfer) : outgoingActions(transfer),
@@ -122,6 +129,11 @@ export function transferView(transfer: Incoming | Outgoing, viewer: Viewer): Tra
         flows: ["accepted", "receiving", "paused", "away"].includes(receiver.state),
       })),
   };
+}
+
+function mediaOf(type: string): "audio" | "video" | undefined {
+  const kind = /^(audio|video)\//.exec(type)?.[1];
+  return kind === "audio" || kind === "video" ? kind : undefined;
 }
 
 export function fetchView(fetch: Fetch): FetchView {
@@ -217,7 +229,8 @@ function isMoving(transfer: Incoming | Outgoing): boolean {
 function incomingActions(incoming: Incoming): Action[] {
   switch (incoming.stage) {
     case "offered":
-      return incoming.final ? [] : ["accept", "download", "reject"];
+      if (incoming.final) return [];
+      return [...(mediaOf(incoming.type) ? (["play"] as const) : []), "accept", "download", "reject"];
     case "waiting":
       return ["cancel"];
     case "receiving":

@@ -399,6 +399,7 @@ fn moving(offered: &crate::protocol::TransferId, state: TransferState, sent: u64
         bytes_per_second: 0,
         eta_seconds: None,
         error: None,
+        copy: None,
     }))
 }
 

@@ -50,7 +50,9 @@ fn options(presence_grace: Duration) -> Options {
         budget: 512 << 20,
         rooms: 100,
         transfers: 1000,
+        kept: Duration::ZERO,
         downloads_per_token: 4,
+        upload_patience: Duration::from_secs(3600),
         hooks: Hooks::none(),
     }
 }

@@ -1,0 +1,94 @@
+//! Drops that are kept: written down so that they can be brought back into a room that has forgotten them, with
+//! who may see them and what opens the room. A room takes back what it does not know; what it knows stays as it is.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::drops::{Audience, Entry};
+use super::machine::{Door, Room};
+use super::{Event, Reply};
+use crate::protocol::rooms::OfferedDrop;
+use crate::protocol::{Digest, DropId, MemberId, Moment, TransferId, TransferState};
+
+/// A drop that is kept, or some of its transfers, as it is written down.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Shelved {
+    /// As it was offered.
+    pub drop: OfferedDrop,
+    /// The copies, one for each of its transfers; none while they are being written.
+    pub copies: Vec<StoredBytes>,
+    /// Who may see it besides its sender; none is everyone.
+    pub only: Option<Arc<[MemberId]>>,
+    /// The digest of the room's passphrase, where it has one.
+    pub passphrase: Option<blake3::Hash>,
+}
+
+/// A copy that is whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredBytes {
+    /// Bytes.
+    pub size: u64,
+    /// Of them.
+    pub digest: Digest,
+    /// When it ends.
+    pub until: Moment,
+}
+
+/// A drop that came back.
+#[derive(Debug, Clone)]
+pub struct Restored {
+    /// What people are shown.
+    pub drop: Arc<OfferedDrop>,
+    /// As it was written down.
+    pub shelved: Shelved,
+}
+
+impl Room {
+    /// What is to be written down of one transfer of a drop.
+    pub fn shelved(&self, drop: &DropId, transfer: &TransferId) -> Option<Shelved> {
+        let entry = self.drops.entries().find(|entry| entry.shown.drop == *drop)?;
+        let mut drop = entry.shown.clone();
+        drop.transfers.retain(|offered| offered.transfer == *transfer);
+        let only = match &entry.audience {
+            Audience::Everyone => None,
+            Audience::Only(members) => Some(Arc::clone(members)),
+        };
+        let passphrase = match self.door {
+            Door::Locked(passphrase) => Some(passphrase),
+            Door::Undecided | Door::Open => None,
+        };
+        Some(Shelved { drop, copies: Vec::new(), only, passphrase })
+    }
+
+    /// Brings back what is not known here, as far as there is place.
+    pub(super) fn restore(&mut self, shelved: Vec<Shelved>) -> Reply {
+        let mut restored = Vec::new();
+        for shelved in shelved {
+            let drop = &shelved.drop;
+            let transfers: Vec<_> = drop.transfers.iter().map(|offered| offered.transfer.clone()).collect();
+            let is_whole = !transfers.is_empty() && transfers.len() == shelved.copies.len();
+            let has_place = self.drops.len() < self.options.drops_per_room;
+            if drop.room != self.id || !is_whole || !has_place || self.drops.knows(&drop.drop, &transfers) {
+                continue;
+            }
+            match (self.door, shelved.passphrase.map(Door::Locked)) {
+                (Door::Undecided, Some(door)) => self.door = door,
+                (door, Some(other)) if door != other => continue,
+                _ => {}
+            }
+            let mut shown = drop.clone();
+            for (offered, copy) in shown.transfers.iter_mut().zip(&shelved.copies) {
+                (offered.state, offered.size) = (TransferState::Offered, Some(copy.size));
+            }
+            let audience = shelved.only.clone().map_or(Audience::Everyone, Audience::Only);
+            let drop = Arc::new(shown.clone());
+            let entry = Entry { shown, audience };
+            let links = self.members.links_of(|member| entry.is_visible_to(member));
+            self.drops.add(entry);
+            self.tell(links, Event::Offered(Arc::clone(&drop)));
+            restored.push(Restored { drop, shelved });
+        }
+        Reply::Restored(restored)
+    }
+}
