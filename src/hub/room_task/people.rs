@@ -190,8 +190,10 @@ impl Task {
         // A node that cannot know yet who holds a key, gives the id that the others know already.
         let key = join.key.as_ref().and_then(|key| Secret::new(key.expose()));
         let key = key.unwrap_or_else(|| Secret::from_random(random()));
+        // It brings the key that it is given, in case it comes back elsewhere before the log hears of it here.
+        let knock = Knock { key: Some(key.clone()), ..join.into() };
         let fresh = Some(Fresh { member: MemberId::of(&self.id, &key), key });
-        let input = Input::Join { peer, knock: join.into(), fresh };
+        let input = Input::Join { peer, knock, fresh };
         self.submit(input, Owed::Join { peer, port, answer });
     }
 

@@ -296,6 +296,26 @@ async fn what_was_said_alone_by_who_has_left_since_is_not_lost_with_a_log_that_i
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_said_alone_by_who_came_back_elsewhere_first_is_not_lost() {
+    let world = World::of(2);
+    let ann = world.enter(1, "ann").await;
+    let cat = world.enter(2, "cat").await;
+    pass(MOMENT).await;
+    world.service.cut(2);
+    let ben = world.enter(2, "ben").await;
+    ben.say("one").await;
+    ben.lose();
+    let again = world.try_enter(1, "ben", ben.key(), None).await.unwrap();
+    assert_eq!(again.id(), ben.id());
+    world.service.mend(2);
+    pass(2 * GRACE).await;
+    assert_eq!((ann.told().pop(), again.told()), (Some("one".to_owned()), vec!["one".to_owned()]));
+    assert_eq!(cat.told(), ["joined ben", "one"]);
+    let looks = world.looks().await;
+    assert_eq!(World::agree(&looks).0.len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_appended_twice_or_said_to_have_failed_happens_once() {
     let world = World::of(2);
     world.service.faults(Faults { repeats: true, denies_every: Some(3), ..Faults::default() });
