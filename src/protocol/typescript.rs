@@ -61,6 +61,8 @@ fn declarations() -> String {
         rooms::Presented,
         rooms::Status,
         rooms::Receiver,
+        rooms::StoredCopy,
+        rooms::CopyState,
         transfers::SourceOpen,
         transfers::SourceOpened,
         transfers::ChunkSizes,

@@ -429,6 +429,22 @@ state: ReceiverState,
  */
 received: number, };
 
+export type StoredCopy = { 
+/**
+ * Where it stands.
+ */
+state: CopyState, 
+/**
+ * Why there is none.
+ */
+error?: ErrorCode, 
+/**
+ * The same, for people.
+ */
+msg?: string, };
+
+export type CopyState = "storing" | "stored" | "failed";
+
 export type SourceOpen = { 
 /**
  * One source token,
