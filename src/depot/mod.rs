@@ -7,7 +7,7 @@
 //! or none. The records of a room are read when the first enters it on a node ([`Keeper::shelved`]); a drop that
 //! the room has forgotten, as after a restart, is offered in it again, by the same sender.
 //!
-//! **Memory.** A copy that is being written holds what its sink was sent (at most [`writer::WINDOW`]) and what the
+//! **Memory.** A copy that is being written holds what its sink was sent (at most 4 MiB) and what the
 //! storage has not taken yet (see [`Ingest`](crate::store::Ingest)).
 
 mod records;
