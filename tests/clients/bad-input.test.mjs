@@ -253,12 +253,6 @@ describe('bad input', () => {
     refused(await sender.rooms.ask('drop:offer', { room, files: [] }), 'bad_request');
   });
 
-  test('a server that keeps nothing refuses to keep', async () => {
-    const files = [{ name: 'a', size: 1 }];
-    refused(await sender.rooms.ask('drop:offer', { room, files, keep: true }), 'not_allowed');
-    ok(await sender.rooms.ask('drop:offer', { room, files, keep: false }));
-  });
-
   test('a key of somebody else does not open a room that has a passphrase', async () => {
     const { rooms } = await connect(server.url);
     refused(await rooms.ask('room:join', { room, key: UNKNOWN }), 'not_allowed');
