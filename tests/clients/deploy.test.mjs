@@ -59,7 +59,7 @@ test('every key that is named exists', () => {
     // A word with a dot is a key, unless it is a file's name, or in somebody's program.
     const keys = [...text.replace(/```(js|python|ts)[^]*?```/g, '').matchAll(new RegExp(`(?<![\\w./-])(?:${sections})\\.[a-z][a-z_]+(?![\\w./])`, 'g'))]
       .map(([key]) => key)
-      .filter((key) => !/\.(conf|cfg|rs|toml|service)$/.test(key));
+      .filter((key) => !/\.(conf|cfg|rs|toml|service|txt)$/.test(key));
     const variables = [...text.matchAll(/ROOMDROP_([A-Z]+)__([A-Z_]+)/g)];
     keys.push(...variables.map(([, section, key]) => `${section}.${key}`.toLowerCase()));
     found += keys.length;
