@@ -53,9 +53,9 @@ async fn damage_is_found_and_no_byte_of_it_given_out() {
 async fn what_a_crash_left_is_removed_and_nothing_that_is_not_ours() {
     let folder = tempfile::tempdir().unwrap();
     let shelf = Shelf::folder(folder.path());
-    let store = shelf.open_with(Options { grace: Duration::ZERO, ..shelf.options() });
     let kept = bytes(1, 100);
-    keep(&store, 1, &kept).await;
+    keep(&shelf.open(), 1, &kept).await;
+    let store = shelf.open_with(Options { grace: Duration::ZERO, ..shelf.options() });
     let data = folder.path().join("data");
     for name in ["chunks/ab", "mine"] {
         std::fs::create_dir_all(data.join(name)).unwrap();

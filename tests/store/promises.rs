@@ -248,7 +248,8 @@ pub(crate) async fn what_expired_or_is_referred_to_by_nothing_goes(shelf: Shelf)
 
 /// Two nodes sweep all the time with no patience at all, while the same bytes are wanted and given up again.
 pub(crate) async fn old_chunks_that_are_wanted_again_stay(shelf: Shelf) {
-    let grace = Duration::from_secs(2);
+    // Longer than a busy machine stands still: whoever is silent for a whole grace has died.
+    let grace = Duration::from_secs(6);
     let store = shelf.open_with(Options { grace, ..shelf.options() });
     let bytes = bytes(1, CHUNK + 1);
     let sweepers: Vec<_> = (0..2)
