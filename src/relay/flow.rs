@@ -167,7 +167,12 @@ impl Relay {
         let Some(riders) = Riders::of(lane, &self.sinks) else { return };
         let left = lane.granted.saturating_sub(lane.window.end() + len);
         let runs_out = left < self.options.floor.min(lane.reach(share) / 4);
-        let keep_up = lane.window.end().saturating_sub(riders.least_sent) <= lane.reach(share) / 4;
+        let keep_up = if self.source.is_one_lane() {
+            // It must not run away from those whose word is still on its way: they could not begin.
+            lane.window.end().saturating_sub(riders.slowest) <= lane.reach(share) / 2
+        } else {
+            lane.window.end().saturating_sub(riders.least_sent) <= lane.reach(share) / 4
+        };
         if runs_out && keep_up {
             lane.grow(share);
         }
