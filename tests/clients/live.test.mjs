@@ -80,9 +80,10 @@ test('a live stream waits for its slowest receiver, since it cannot go back', as
     receivers[0].receive(transfer, { stopAt: 1000 }),
     receivers[1].receive(transfer),
   ]);
-  // Not before both are there: the one that came too late could not begin.
+  // No more before both have begun: one that came too late could not.
+  source.feed(transfer, 1000);
+  await Promise.all([slow.reaches(1000), fast.reaches(1000)]);
   source.feed(transfer, LONG);
-  await slow.reaches(1000);
   await fast.reaches(MIB);
   slow.go();
   await Promise.all([slow.reaches(LONG), fast.reaches(LONG)]);
