@@ -12,6 +12,7 @@ import { after, before, test } from 'node:test';
 import { KIB, MIB, randomFile, sha256 } from './harness/bytes.mjs';
 import { curl } from './harness/curl.mjs';
 import { refused } from './harness/envelope.mjs';
+import { withstandsBadRanges } from './harness/ranges.mjs';
 import { startNode } from './harness/server.mjs';
 import { within } from './harness/wait.mjs';
 
@@ -82,28 +83,9 @@ test('a name of any kind is found by its encoded path', async () => {
 });
 
 test('a range that is malformed is ignored, one beyond the end is not satisfiable', async () => {
-  for (const range of [
-    'bytes=5-2',
-    'bytes=a-b',
-    'bytes=',
-    'bytes',
-    'items=0-5',
-    'bytes=0-1,5-6',
-    'bytes=--5',
-    'bytes=1--2',
-    'bytes=99999999999999999999-',
-    'bytes=0x1-',
-  ]) {
-    const { status, headers } = await curl(url('film.mp4'), '--header', `Range: ${range}`, '--output', '/dev/null');
-    assert.equal(status, 200, range);
-    assert.equal(headers['content-length'], String(SIZE), range);
-  }
-  for (const range of [`${SIZE}-`, `${SIZE + 5}-${SIZE + 9}`, '-0', '9007199254740993-']) {
-    const { status, headers, body } = await curl(url('film.mp4'), '--range', range);
-    assert.equal(status, 416, range);
-    assert.equal(headers['content-range'], `bytes */${SIZE}`, range);
-    refused(JSON.parse(body), 'range_not_satisfiable');
-  }
+  const content = randomFile(1000);
+  put('served/ranges.bin', content);
+  await withstandsBadRanges(url('ranges.bin'), content);
 });
 
 test('what is held is not sent again, and parts of two states are never put together', async () => {
