@@ -309,7 +309,11 @@ modified?: number,
 /**
  * Where it stands.
  */
-state: TransferState, };
+state: TransferState, 
+/**
+ * What became of the copy that the server keeps; only of a drop that was offered with `keep`.
+ */
+copy?: StoredCopy, };
 
 export type Pick = { 
 /**
@@ -434,6 +438,10 @@ export type StoredCopy = {
  * Where it stands.
  */
 state: CopyState, 
+/**
+ * When it ends, in milliseconds since the Unix epoch; of one that is stored.
+ */
+until?: number, 
 /**
  * Why there is none.
  */
