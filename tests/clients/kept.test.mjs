@@ -289,6 +289,21 @@ test('a copy whose time is over is gone', async () => {
   assert.deepEqual(late.joined.drops, []);
 });
 
+test('a copy whose time is over while the server is down is not there when it is back', async () => {
+  const data = newFolder();
+  const short = { STORE__LIFETIME: '2s' };
+  const first = await start(data, short);
+  const sender = await join(first.url, newRoom());
+  const { transfer } = await keep(sender, randomFile(1000));
+  const { data: told } = await copyIs(sender, transfer, 'stored');
+  await first.kill();
+  closeAll();
+  await until('its time is over', () => Date.now() > told.copy.until);
+  assert.deepEqual(filesBelow(joinPath(data, 'manifests')), [transfer]);
+  const late = await join((await start(data, short)).url, sender.room);
+  assert.deepEqual(late.joined.drops, []);
+});
+
 test('a copy that nobody could find again is not made', async () => {
   const data = newFolder();
   const server = await start(data);
