@@ -32,7 +32,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use self::answer::{Answer, Outcome};
+pub use self::answer::{Answer, Outcome, ask};
 pub use self::clock::Clock;
 pub use self::port::{Chunk, Full, Keeper, Keeping, PeerPort, SinkPort, SourcePort};
 pub use self::record::File;

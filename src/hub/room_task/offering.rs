@@ -4,8 +4,8 @@
 use super::super::answer::{Answer, Outcome};
 use super::super::random;
 use super::super::room_handle::{Asked, Command};
-use super::Task;
 use super::super::transfer_copy::CopyWord;
+use super::Task;
 use super::people::{Owed, wrong};
 use crate::hooks::{Event, Kind, Offering};
 use crate::protocol::rooms::{Offer, OfferTaken, OfferedDrop};
