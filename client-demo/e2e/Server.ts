@@ -1,6 +1,6 @@
 /** The real server, started for a test file on a port of the system's choice, and ended with it. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
@@ -28,6 +28,13 @@ export class Server {
       stdio: ["ignore", "pipe", "inherit"],
     });
     return new Server(child, directory, await address(child));
+  }
+
+  /** From now on nothing more can be stored: where the folder was, there is a file. */
+  async breakStorage(): Promise<void> {
+    const data = join(this.directory, "data");
+    await rm(data, { recursive: true, force: true });
+    await writeFile(data, "");
   }
 
   async stop(): Promise<void> {

@@ -24,6 +24,7 @@ export class TcpProxy {
   #plan: Plan | undefined;
   #webSockets: "passed" | "refused" = "passed";
   #pace = Number.POSITIVE_INFINITY;
+  #paceUp = Number.POSITIVE_INFINITY;
   #down = 0;
 
   private constructor(private readonly port: number) {
@@ -80,6 +81,11 @@ export class TcpProxy {
     this.#pace = bytesPerSecond;
   }
 
+  /** The same upwards. */
+  paceUp(bytesPerSecond: number): void {
+    this.#paceUp = bytesPerSecond;
+  }
+
   /** Lets no WebSocket through from now on, as some company networks do. */
   refuseWebSockets(): void {
     this.#webSockets = "refused";
@@ -123,9 +129,14 @@ export class TcpProxy {
       this.#end(pair);
       return;
     }
-    if (server.write(bytes)) return;
-    client.pause();
-    server.once("drain", () => client.resume());
+    const room = server.write(bytes);
+    if (Number.isFinite(this.#paceUp)) {
+      client.pause();
+      setTimeout(() => client.resume(), (bytes.length / this.#paceUp) * 1000);
+    } else if (!room) {
+      client.pause();
+      server.once("drain", () => client.resume());
+    }
   }
 
   #bring(pair: Pair, bytes: Buffer): void {

@@ -10,6 +10,7 @@ import { Server } from "./Server";
 
 export interface Party {
   readonly files: Workbench;
+  readonly server: Server;
   /** Two people in a room of their own. */
   meet(): Promise<{ ada: Person; bo: Person; room: string }>;
   person(name: string): Promise<Person>;
@@ -58,6 +59,10 @@ export function party(): Party {
     get files() {
       if (!files) throw new Error("not started");
       return files;
+    },
+    get server() {
+      if (!server) throw new Error("not started");
+      return server;
     },
     person,
     async meet() {

@@ -9,7 +9,7 @@ use super::transfer_handle::{Command, SinkBox};
 use super::transfer_task::{OpenSink, Task};
 use super::{Keeper, Keeping};
 use crate::protocol::transfers::SinkOpened;
-use crate::protocol::{ErrorCode, MemberId};
+use crate::protocol::{ErrorCode, MemberId, TransferState};
 use crate::room::{PeerId, StoredBytes};
 use crate::transfer::Copy;
 
@@ -109,19 +109,22 @@ impl Task {
     }
 
     /// Sees to it that at the home, and there alone, a copy that is wanted is written, and one that is whole is
-    /// the source where no sender is, or none that could go back.
+    /// the source where no sender is, or none that could go back, or one that is silent for the stall time-out.
     pub(super) fn mind_copy(&mut self) {
         let Some(shelved) = self.about.kept.clone() else { return };
         let Some(keeper) = self.hub.keeper() else { return };
         let transfer = self.session.transfer();
         let (copy, alone) = (transfer.copy(), transfer.has_copy_alone());
+        let is_stalled = transfer.state() == TransferState::Suspended;
         if !self.session.is_home() || transfer.state().is_final() {
             return self.end_work();
         }
         match (copy, self.work) {
             (Copy::Coming, Work::Nothing) => self.begin_storing(keeper.as_ref(), shelved),
-            (Copy::Here, Work::Serves(peer)) if self.is_source(peer) => {}
-            (Copy::Here, _) if alone || self.source.is_none() => self.begin_serving(keeper.as_ref()),
+            (Copy::Here { .. }, Work::Serves(peer)) if self.is_source(peer) => {}
+            (Copy::Here { .. }, _) if alone || is_stalled || self.source.is_none() => {
+                self.begin_serving(keeper.as_ref());
+            }
             _ => {}
         }
     }

@@ -23,7 +23,6 @@ use crate::protocol::transfers::SourceOpened;
 use crate::protocol::{ErrorCode, MemberId, Secret, TransferId, TransferState};
 use crate::relay::SinkId;
 use crate::room::PeerId;
-use crate::transfer::Copy;
 
 /// Commands taken at once before the clock is looked at again.
 const BATCH: usize = 64;
@@ -240,7 +239,7 @@ impl Task {
             }
             Command::SourceFail { peer, answer } => {
                 answer.give(self.source_says(peer, Input::SourceFailed).map(drop));
-                if self.session.transfer().copy() == Copy::Here {
+                if self.session.transfer().copy().is_here() {
                     self.lose(peer);
                 }
             }

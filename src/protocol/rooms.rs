@@ -252,6 +252,10 @@ pub struct OfferedTransfer {
     pub modified: Option<u64>,
     /// Where it stands.
     pub state: TransferState,
+    /// What became of the copy that the server keeps; only of a drop that was offered with `keep`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub copy: Option<StoredCopy>,
 }
 
 /// `transfer:accept`: exactly one of the two.

@@ -3,9 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::ErrorCode;
 use super::id::{MemberId, TransferId};
 use super::state::{ReceiverState, TransferState};
+use super::{ErrorCode, Moment};
 
 /// The data of `transfer:status`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,14 +42,36 @@ pub struct Status {
 pub struct StoredCopy {
     /// Where it stands.
     pub state: CopyState,
+    /// When it ends, in milliseconds since the Unix epoch; of one that is stored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub until: Option<u64>,
     /// Why there is none.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
     pub error: Option<ErrorCode>,
     /// The same, for people.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
     pub msg: Option<String>,
+}
+
+impl StoredCopy {
+    /// It is being written, or will be.
+    pub const fn storing() -> Self {
+        Self { state: CopyState::Storing, until: None, error: None, msg: None }
+    }
+
+    /// All of it is there, until then.
+    pub const fn stored(until: Moment) -> Self {
+        Self { state: CopyState::Stored, until: Some(until.unix_millis()), error: None, msg: None }
+    }
+
+    /// There is none, for this reason.
+    pub fn failed(error: ErrorCode) -> Self {
+        let msg = Some(format!("It is not kept. {}", error.sentence()));
+        Self { state: CopyState::Failed, until: None, error: Some(error), msg }
+    }
 }
 
 /// How far the server is with keeping a copy.

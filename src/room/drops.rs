@@ -139,6 +139,7 @@ impl Drops {
         let transfer = entry.shown.transfers.iter_mut().find(is_it)?;
         transfer.state = status.state;
         transfer.size = status.size.or(transfer.size);
+        transfer.copy.clone_from(&status.copy);
         self.statuses.insert(status.transfer.clone(), told.clone());
         Some(entry)
     }

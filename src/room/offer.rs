@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::drops::{Audience, Entry};
 use super::machine::Room;
 use super::{Event, PeerId, Reply};
-use crate::protocol::rooms::{FileOffer, Offer, OfferedDrop, OfferedTransfer};
+use crate::protocol::rooms::{FileOffer, Offer, OfferedDrop, OfferedTransfer, StoredCopy};
 use crate::protocol::{DropId, ErrorCode, MediaType, MemberId, Moment, Refusal, TransferId, TransferState};
 
 impl Room {
@@ -58,6 +58,7 @@ impl Room {
         transfers: Vec<TransferId>,
     ) -> Result<(OfferedDrop, Audience), Refusal> {
         let sender = self.at(peer)?.clone();
+        let copy = (offer.keep == Some(true)).then(StoredCopy::storing);
         self.must_be_offerable(&offer)?;
         let audience = self.audience(&sender.id, offer.to)?;
         self.must_be_new(offer.files.len(), &drop, &transfers)?;
@@ -69,7 +70,7 @@ impl Room {
             at: now.unix_millis(),
             keep: offer.keep == Some(true),
             note: offer.note,
-            transfers: offer.files.into_iter().zip(transfers).map(offered).collect(),
+            transfers: offer.files.into_iter().zip(transfers).map(|of| offered(of, copy.clone())).collect(),
         };
         Ok((shown, audience))
     }
@@ -151,7 +152,7 @@ impl Room {
     }
 }
 
-fn offered((file, transfer): (FileOffer, TransferId)) -> OfferedTransfer {
+fn offered((file, transfer): (FileOffer, TransferId), copy: Option<StoredCopy>) -> OfferedTransfer {
     OfferedTransfer {
         transfer,
         name: file.name,
@@ -160,6 +161,7 @@ fn offered((file, transfer): (FileOffer, TransferId)) -> OfferedTransfer {
         media_type: file.media_type.unwrap_or_else(MediaType::unknown),
         modified: file.modified,
         state: TransferState::Offered,
+        copy,
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::drops::{Audience, Entry};
 use super::machine::{Door, Room};
 use super::{Event, Reply};
-use crate::protocol::rooms::OfferedDrop;
+use crate::protocol::rooms::{OfferedDrop, StoredCopy};
 use crate::protocol::{Digest, DropId, ErrorCode, MemberId, Moment, Refusal, TransferId, TransferState};
 
 /// A drop that is kept, or some of its transfers, as it is written down.
@@ -123,6 +123,7 @@ impl Room {
         let mut shown = shelved.drop.clone();
         for (offered, copy) in shown.transfers.iter_mut().zip(&shelved.copies) {
             (offered.state, offered.size) = (TransferState::Offered, Some(copy.size));
+            offered.copy = Some(StoredCopy::stored(copy.until));
         }
         let audience = shelved.only.clone().map_or(Audience::Everyone, Audience::Only);
         let drop = Arc::new(shown.clone());

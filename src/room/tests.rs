@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::protocol::Party;
-use crate::protocol::rooms::{FileOffer, Presence};
+use crate::protocol::rooms::{FileOffer, Presence, StoredCopy};
 use crate::protocol::{
     DisplayName, ErrorCode, FileName, Moment, Note, Passphrase, Refusal, RoomId, TransferState,
 };
@@ -751,6 +751,7 @@ fn what_was_kept_comes_back_as_it_was_offered_and_once() {
     let shown = after.enter(9, "late").drops;
     assert_eq!((shown.len(), &shown[0].drop, &shown[0].from), (1, &drop.drop, &who("ann")));
     assert_eq!(shown[0].transfers[1].size, Some(7), "the size that came to be known");
+    assert_eq!(shown[0].transfers[1].copy, Some(StoredCopy::stored(Moment::from_micros(9_000_000_000))));
     assert!(matches!(after.ok(Rig::picking(9, &drop.transfers[0].transfer)), Reply::Picked { .. }));
     assert!(!after.room.is_empty());
     let unfinished = Shelved { copies: Vec::new(), ..kept };
@@ -790,16 +791,34 @@ fn a_room_takes_back_no_more_drops_than_it_may_have() {
 }
 
 #[test]
+fn who_comes_later_sees_what_became_of_the_copies() {
+    let mut rig = two();
+    let kept = Offer { keep: Some(true), ..offer(&[Some(1), Some(1)], None) };
+    let input = rig.offering(1, kept);
+    let Reply::Offered { drop, .. } = rig.ok(input) else { panic!() };
+    let stored = StoredCopy::stored(Moment::from_micros(9_000_000));
+    let failed = StoredCopy::failed(ErrorCode::StorageFull);
+    for (peer, first) in [(3, &stored), (4, &failed)] {
+        let told = *status(drop.transfers[0].transfer.clone(), TransferState::Offered);
+        rig.ok(Input::Status(Box::new(Status { copy: Some(first.clone()), ..told })));
+        let shown = &rig.enter(peer, "late").drops[0].transfers;
+        let copies = [shown[0].copy.clone(), shown[1].copy.clone()];
+        assert_eq!(copies, [Some(first.clone()), Some(StoredCopy::storing())]);
+        rig.leave(peer);
+    }
+    assert_eq!(serde_json::to_value(&stored).unwrap()["until"], 9_000);
+    let (plain, _) = rig.offer(1, 1, None);
+    assert_eq!(plain.transfers[0].copy, None);
+}
+
+#[test]
 fn a_copy_that_is_being_written_keeps_the_room() {
     let mut rig = two();
     let (drop, _) = rig.offer(1, 1, None);
     let transfer = &drop.transfers[0].transfer;
-    let copy = |state| Some(crate::protocol::rooms::StoredCopy { state, error: None, msg: None });
-    let storing = Status {
-        copy: copy(crate::protocol::rooms::CopyState::Storing),
-        ..*status(transfer.clone(), TransferState::Complete)
-    };
-    let stored = Status { copy: copy(crate::protocol::rooms::CopyState::Stored), ..storing.clone() };
+    let storing =
+        Status { copy: Some(StoredCopy::storing()), ..*status(transfer.clone(), TransferState::Complete) };
+    let stored = Status { copy: Some(StoredCopy::stored(Moment::default())), ..storing.clone() };
     rig.ok(Input::Status(Box::new(storing)));
     rig.leave(1);
     rig.leave(2);

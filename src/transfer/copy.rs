@@ -16,10 +16,20 @@ pub enum Copy {
     None,
     /// It is being written.
     Coming,
-    /// All of it is there.
-    Here,
+    /// All of it is there, until then.
+    Here {
+        /// When it ends.
+        until: Moment,
+    },
     /// There is none, for this reason.
     Failed(ErrorCode),
+}
+
+impl Copy {
+    /// Whether all of it is there.
+    pub const fn is_here(self) -> bool {
+        matches!(self, Self::Here { .. })
+    }
 }
 
 impl Transfer {
@@ -30,7 +40,7 @@ impl Transfer {
 
     /// Whether the sender gave its bytes once and the copy alone can give them again.
     pub fn has_copy_alone(&self) -> bool {
-        self.copy() == Copy::Here && self.supply.own() == Source::Once
+        self.copy().is_here() && self.supply.own() == Source::Once
     }
 
     /// A copy is whole.
@@ -47,7 +57,7 @@ impl Transfer {
             self.outputs.push_back(Output::End { size, digest: self.digest });
         }
         self.expires_at = self.expires_at.max(until);
-        self.supply.set_copy(Copy::Here);
+        self.supply.set_copy(Copy::Here { until });
         Ok(())
     }
 }

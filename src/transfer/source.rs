@@ -73,7 +73,7 @@ impl Supply {
     /// # Errors
     /// `transfer_closed` after [`Supply::fail`].
     pub(super) fn open(&mut self) -> Result<(), Refusal> {
-        if self.link == Link::Failed && self.copy != Copy::Here {
+        if self.link == Link::Failed && !self.copy.is_here() {
             return Err(Refusal::new(
                 ErrorCode::TransferClosed,
                 "You said that the file cannot be read any more, or has changed; offer it again.",
@@ -109,10 +109,10 @@ impl Supply {
 
     /// A copy that is whole can give any byte. One that was and is no more leaves what the sender has.
     pub(super) fn set_copy(&mut self, copy: Copy) {
-        let had_one = self.copy == Copy::Here;
+        let had_one = self.copy.is_here();
         self.copy = copy;
         match (copy, self.own) {
-            (Copy::Here, _) => self.reach = Reach::Anywhere,
+            (Copy::Here { .. }, _) => self.reach = Reach::Anywhere,
             (_, Source::Once) if had_one => {
                 self.reach = Reach::Rest;
                 self.link = Link::Lost;
@@ -147,14 +147,14 @@ impl Supply {
 
     /// Whether bytes can come without a change on this side.
     pub(super) fn is_there(&self) -> bool {
-        matches!(self.link, Link::Open | Link::Drained) || self.copy == Copy::Here
+        matches!(self.link, Link::Open | Link::Drained) || self.copy.is_here()
     }
 
     /// Whether someone new can have all of it. Whoever has waited for a source that gives its bytes once
     /// until the transfer was `complete` has waited too long.
     pub(super) fn takes_more(&self, complete: bool) -> bool {
         match self.reach {
-            _ if self.copy == Copy::Here => true,
+            _ if self.copy.is_here() => true,
             _ if self.link == Link::Failed => false,
             Reach::Anywhere => true,
             Reach::Start => !complete,
@@ -165,7 +165,7 @@ impl Supply {
     /// Why a transfer that is not complete can never become so, if that is how it is.
     pub(super) fn dead_end(&self, someone_is_owed: bool) -> Option<ErrorCode> {
         match (self.link, self.reach) {
-            _ if self.copy == Copy::Here => None,
+            _ if self.copy.is_here() => None,
             (Link::Failed, _) => Some(ErrorCode::SourceFailed),
             (Link::Lost, Reach::Start | Reach::Rest) => Some(ErrorCode::SourceLost),
             (_, Reach::Rest) if !someone_is_owed && self.copy != Copy::Coming => {

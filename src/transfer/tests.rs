@@ -756,7 +756,7 @@ fn a_copy_that_is_whole_serves_on_when_the_source_is_gone_or_fails() {
         rig.ok(Input::Keep);
         rig.ok(Input::SourceOpened);
         rig.ok(kept(100, md5(1)));
-        assert_eq!((rig.transfer.copy(), rig.transfer.digest()), (Copy::Here, Some(md5(1))));
+        assert_eq!((rig.transfer.copy(), rig.transfer.digest()), (Copy::Here { until: UNTIL }, Some(md5(1))));
         assert_eq!(rig.transfer.has_copy_alone(), source == Source::Once);
         rig.ok(Input::SourceFailed);
         rig.ok(Input::SourceLost { given: Given::Part });

@@ -55,6 +55,7 @@ pub(super) fn read(
         media_type: media_type.unwrap_or_else(MediaType::unknown),
         modified: None,
         state: TransferState::Offered,
+        copy: None,
     };
     let drop = OfferedDrop {
         from: MemberId::of(&room, &door.key.unwrap_or(key)),

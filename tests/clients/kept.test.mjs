@@ -81,6 +81,9 @@ test('a kept drop is live for those who are there, and there for whoever comes w
   sender.vanish();
   present.vanish();
   const late = await join(server.url, room);
+  const { copy } = late.joined.drops[0].transfers[0];
+  assert.deepEqual(copy, data.copy, 'who comes later is told of it too');
+  assert.ok(copy.until > Date.now() + 23 * 3600_000 && copy.until < Date.now() + 25 * 3600_000);
   await finish(await late.receive(transfer), bytes);
   const byHttp = await join(server.url, room);
   const accepted = await byHttp.accept(transfer);
@@ -110,6 +113,19 @@ test('nobody need be there: the copy is made for whoever comes', async () => {
   await finish(await late.receive(transfer), bytes);
 });
 
+test('a sender that is connected and silent is done without', async () => {
+  const server = await start(newFolder(), { TRANSFERS__STALL_TIMEOUT: '300ms' });
+  const room = newRoom();
+  const sender = await join(server.url, room);
+  const bytes = randomFile(300 * KIB);
+  const { transfer, token, source } = await keep(sender, bytes);
+  await copyIs(sender, transfer, 'stored');
+  source.close();
+  const late = await join(server.url, room);
+  await finish(await late.receive(transfer), bytes);
+  ok(await sender.transfers.ask('source:open', { token }));
+});
+
 test('after kill -9 and a new start the drop is listed again, can be had, and is still its sender’s', async () => {
   const data = newFolder();
   const first = await start(data);
@@ -132,6 +148,7 @@ test('after kill -9 and a new start the drop is listed again, can be had, and is
   assert.equal(listed.from, sender.id);
   assert.equal(listed.transfers[0].name, 'für alle.bin');
   assert.equal(listed.transfers[0].size, SIZE);
+  assert.equal(listed.transfers[0].copy.state, 'stored');
   await finish(await late.receive(everyone.transfer), bytes);
   const addressed = await join(second.url, room, { key: other.key });
   assert.equal(addressed.joined.drops.length, 2);

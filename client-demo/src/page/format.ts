@@ -38,6 +38,13 @@ export function percent(done: number, all: number | null): number {
   return done >= all ? 100 : Math.min(99, Math.floor((done / all) * 100));
 }
 
+/** `14:05`; with the day where that is not today. */
+export function when(at: number, now: number): string {
+  if (new Date(at).toDateString() === new Date(now).toDateString()) return clock(at);
+  const form = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" } as const;
+  return new Date(at).toLocaleString(undefined, form);
+}
+
 /** `14:05`. */
 export function clock(at: number): string {
   return new Date(at).toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });

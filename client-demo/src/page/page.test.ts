@@ -2,13 +2,14 @@
 import { expect, test } from "vitest";
 import { Incoming } from "../sdk/Incoming";
 import { Outgoing } from "../sdk/Outgoing";
-import type { ReceiverState, TransferState } from "../sdk/protocol";
+import type { ReceiverState, StoredCopy, TransferState } from "../sdk/protocol";
 import { bytes, percent, timeLeft } from "./format";
 import { randomRoomId, roomIdIn } from "./roomId";
 import { transferView } from "./store/views";
 
 const OFFERED = { transfer: "t", name: "a", size: 10, type: "text/plain", state: "offered" as const };
-const VIEWER = { me: "me", online: true, nameOf: (member: string) => member };
+const NOW = new Date(2026, 4, 3, 12, 0).getTime();
+const VIEWER = { me: "me", online: true, now: NOW, nameOf: (member: string) => member };
 
 function folded<T extends Incoming | Outgoing>(transfer: T, state: TransferState, mine?: ReceiverState): T {
   const receivers = mine ? [{ member: "me", state: mine, received: 4 }] : [];
@@ -41,6 +42,28 @@ test("only what makes sense can be pressed by a sender", () => {
   outgoing.stage = "missing";
   expect(transferView(folded(outgoing, "suspended"), VIEWER).actions).toEqual(["supply", "pause", "cancel"]);
   expect(transferView(folded(outgoing, "failed"), VIEWER).actions).toEqual([]);
+});
+
+test("what became of the copy is said in words, and one that is stored is deleted, not cancelled", () => {
+  const outgoing = new Outgoing({ ...OFFERED, copy: { state: "storing" } });
+  outgoing.stage = "missing";
+  const view = () => transferView(outgoing, VIEWER);
+  const becomes = (copy: StoredCopy) => outgoing.offeredAgain({ ...OFFERED, copy });
+  expect(view()).toMatchObject({ copy: { words: "being stored" }, actions: ["supply", "cancel"] });
+  becomes({ state: "stored", until: NOW + 60_000 });
+  expect(view().copy?.words).toMatch(/^stored until .*12.*01/);
+  expect(view().actions).toEqual(["delete"]);
+  expect(view().words).toBe("waiting for someone to accept");
+  becomes({ state: "stored", until: NOW + 24 * 3600_000 });
+  expect(view().copy?.words).toMatch(/^stored until .*4.*12.*00/);
+  outgoing.stage = "ended";
+  expect(view().actions).toEqual(["delete"]);
+  becomes({ state: "failed", error: "storage_full", msg: "It is not kept. There is no room." });
+  expect(view()).toMatchObject({
+    copy: { words: "could not be stored", error: "It is not kept. There is no room." },
+    actions: [],
+  });
+  expect(transferView(incoming("offered", "offered"), VIEWER).copy).toBeUndefined();
 });
 
 test("receivers are those who answered, and not the one who looks", () => {

@@ -14,6 +14,7 @@ import type {
   Receiver,
   ReceiverState,
   Status,
+  StoredCopy,
   TransferState,
 } from "./protocol";
 import { type RecordStorage, Records } from "./Records";
@@ -175,6 +176,68 @@ test("a reconnect joins again as the same member", async () => {
     { room: "r", name: "Ada" },
     { room: "r", name: "Ada", key: "key" },
   ]);
+});
+
+test("what became of the server's copy is known from the offer, each status, and a join later", async () => {
+  const server = new FakeRoom();
+  const { room, up, down } = enter(server);
+  up();
+  await room.joined();
+  const mine = await room.offer([new File(["0123456789"], "a.txt")], { keep: true });
+  expect(server.of("drop:offer")).toMatchObject([{ keep: true }]);
+  const copy = () => mine.transfers[0]?.copy;
+  expect(copy()).toEqual({ state: "storing" });
+  const told = (said: StoredCopy) => {
+    const { data, ...envelope } = status("t0", "offered");
+    server.people.hear("transfer:status", { ...envelope, data: { ...data, copy: said } });
+  };
+  told({ state: "stored", until: 1234 });
+  expect(copy()).toEqual({ state: "stored", until: 1234 });
+  told({ state: "failed", error: "storage_full", msg: "It is not kept." });
+  expect(copy()).toMatchObject({
+    state: "failed",
+    error: { code: "storage_full", message: "It is not kept." },
+  });
+  const [offered] = offeredBy(ME).transfers;
+  if (!offered) throw new Error("no transfer");
+  down();
+  const transfers = [{ ...offered, copy: { state: "stored" as const, until: 99 } }];
+  server.drops = [
+    { ...offeredBy(ME), transfers },
+    { ...offeredBy(OTHER), drop: "d2", transfers: [{ ...offered, transfer: "t9" }] },
+  ];
+  up();
+  await room.joined();
+  expect(copy()).toEqual({ state: "stored", until: 99 });
+  expect(incoming(room)[0]?.copy).toBeUndefined();
+});
+
+test("leaving says so to the server of what is stored, which does without this side then", async () => {
+  const server = new FakeRoom();
+  const { room, up } = enter(server);
+  up();
+  await room.joined();
+  await room.offer([new File(["0"], "a"), new File(["1"], "b")], { keep: true });
+  const { data, ...envelope } = status("t1", "offered");
+  const copy: StoredCopy = { state: "stored", until: 1234 };
+  server.people.hear("transfer:status", { ...envelope, data: { ...data, copy } });
+  await room.leave();
+  expect(server.of("source:fail")).toEqual([{ transfer: "t1", reason: "gone" }]);
+});
+
+test("a live stream that is stored is served no more", async () => {
+  const server = new FakeRoom();
+  const { room, up } = enter(server);
+  up();
+  await room.joined();
+  const stream = new Blob(["live"]).stream();
+  const drop = await room.offer([{ stream, name: "live", type: "text/plain" }], { keep: true });
+  const [outgoing] = drop.transfers;
+  expect(outgoing).toMatchObject({ stage: "serving" });
+  const { data, ...envelope } = status("t0", "offered");
+  const copy: StoredCopy = { state: "stored", until: 1234 };
+  server.people.hear("transfer:status", { ...envelope, data: { ...data, copy } });
+  expect(outgoing).toMatchObject({ stage: "ended", error: undefined });
 });
 
 test("a reload joins as the same member, from what was remembered", async () => {

@@ -36,6 +36,8 @@ export class Sending {
   readonly #files = new Map<string, File>();
   /** Streams that were offered: they are served by whom they were given to, and not after a reload. */
   readonly #streams = new Map<string, { token: string; source: LiveSource }>();
+  /** Transfers that the server has all of: it can do without this side. */
+  readonly #stored = new Set<string>();
   readonly #context: RoomContext;
 
   constructor(context: RoomContext) {
@@ -63,7 +65,8 @@ export class Sending {
         records.set("source", transfer, { token, ...file, size: given.file.size });
         this.#files.set(transfer, given.file);
       }
-      return [{ ...file, transfer, name, state: "offered" }];
+      const copy: Pick<OfferedTransfer, "copy"> = keep ? { copy: { state: "storing" } } : {};
+      return [{ ...file, transfer, name, state: "offered", ...copy }];
     });
     const from = { from: me.id, fromName: me.name, at: Date.now() };
     return { room, drop: taken.drop, ...from, keep, note: note ?? null, transfers };
@@ -96,7 +99,8 @@ export class Sending {
       link: parties.link,
       digest,
       failed: (error: RoomdropError) => {
-        outgoing.error = error;
+        // The server may have taken its own copy instead.
+        if (outgoing.copy?.state !== "stored") outgoing.error = error;
         this.#end(outgoing);
         changed(outgoing);
       },
@@ -118,16 +122,23 @@ export class Sending {
 
   /** After a status: what is over is served no more. */
   settle(outgoing: Outgoing): void {
-    const isOver = outgoing.final || (outgoing.state === "complete" && this.#streams.has(outgoing.id));
+    if (outgoing.copy?.state === "stored") this.#stored.add(outgoing.id);
+    else this.#stored.delete(outgoing.id);
+    const streamed = outgoing.state === "complete" || outgoing.copy?.state === "stored";
+    const isOver = outgoing.final || (streamed && this.#streams.has(outgoing.id));
     if (isOver && outgoing.stage !== "ended") this.#end(outgoing);
   }
 
   close(): void {
+    const { parties } = this.#context;
     for (const [id, producer] of this.#producers) {
       producer.close();
-      this.#context.parties.remove(id);
+      parties.remove(id);
+      // The link may stay, for other rooms: without a word the server would go on asking.
+      if (this.#stored.has(id)) parties.link.tell("source:fail", { transfer: id, reason: "gone" });
     }
     this.#producers.clear();
+    this.#stored.clear();
   }
 
   #end(outgoing: Outgoing): void {
@@ -136,6 +147,7 @@ export class Sending {
     this.#producers.delete(outgoing.id);
     this.#files.delete(outgoing.id);
     this.#streams.delete(outgoing.id);
+    this.#stored.delete(outgoing.id);
     this.#context.parties.remove(outgoing.id);
     this.#context.records.remove("source", outgoing.id);
   }

@@ -2,8 +2,16 @@
  * One file of a drop as the application sees it: what the server said about it, folded together with what
  * this side knows better. It decides nothing; `Sending` and `Receiving` do.
  */
-import type { MemberId, OfferedTransfer, ReceiverState, Status, TransferId, TransferState } from "./protocol";
-import type { RoomdropError } from "./RoomdropError";
+import type {
+  MemberId,
+  OfferedTransfer,
+  ReceiverState,
+  Status,
+  StoredCopy,
+  TransferId,
+  TransferState,
+} from "./protocol";
+import { RoomdropError } from "./RoomdropError";
 import { SpeedMeter } from "./SpeedMeter";
 
 /** How far, how fast, how much longer. */
@@ -23,6 +31,21 @@ export interface ReceiverProgress extends Progress {
   state: ReceiverState;
 }
 
+/**
+ * The copy that the server keeps of a transfer:
+ * - `storing`: it is being written, or waits for its turn.
+ * - `stored`: all of it is safe, and serves whoever comes, with or without its sender, until then.
+ * - `failed`: there is none, for this reason; the rest goes on as if none had been asked for.
+ */
+export type Copy =
+  | { state: "storing" }
+  | {
+      state: "stored";
+      /** Milliseconds since the Unix epoch; `null` when the server does not say. */
+      until: number | null;
+    }
+  | { state: "failed"; error: RoomdropError };
+
 export abstract class Transfer {
   readonly id: TransferId;
   readonly name: string;
@@ -37,6 +60,7 @@ export abstract class Transfer {
   #state: TransferState;
   #sent = 0;
   #receivers: Status["receivers"] = [];
+  #copy: Copy | undefined;
   readonly #meters = new Map<MemberId, SpeedMeter>();
   protected readonly meter = new SpeedMeter();
 
@@ -48,6 +72,7 @@ export abstract class Transfer {
     this.modified = offered.modified;
     this.#size = offered.size;
     this.#state = offered.state;
+    this.#copy = copyOf(offered.copy);
   }
 
   /** Bytes; `null` while not known. */
@@ -63,6 +88,11 @@ export abstract class Transfer {
   /** Bytes that the source has got to the server. */
   get sent(): number {
     return this.#sent;
+  }
+
+  /** What became of the copy that the server keeps; `undefined` unless it was offered with `keep`. */
+  get copy(): Copy | undefined {
+    return this.#copy;
   }
 
   /** Whether nothing follows. */
@@ -94,6 +124,7 @@ export abstract class Transfer {
   offeredAgain(offered: OfferedTransfer): void {
     this.#size = offered.size ?? this.#size;
     this.#state = offered.state;
+    this.#copy = copyOf(offered.copy);
   }
 
   /** What `transfer:status` says. */
@@ -103,6 +134,7 @@ export abstract class Transfer {
     this.#size = status.size ?? this.#size;
     this.#sent = status.sent;
     this.#receivers = status.receivers;
+    this.#copy = copyOf(status.copy);
     for (const { member, received } of status.receivers) {
       const meter = this.#meters.get(member) ?? new SpeedMeter();
       this.#meters.set(member, meter);
@@ -123,5 +155,21 @@ export abstract class Transfer {
       bytesPerSecond: moves ? this.meter.bytesPerSecond(now) : 0,
       secondsLeft: moves ? this.meter.secondsLeft(now, this.#size) : null,
     };
+  }
+}
+
+function copyOf(said: StoredCopy | undefined): Copy | undefined {
+  switch (said?.state) {
+    case undefined:
+      return undefined;
+    case "storing":
+      return { state: "storing" };
+    case "stored":
+      return { state: "stored", until: said.until ?? null };
+    case "failed":
+      return {
+        state: "failed",
+        error: new RoomdropError(said.error ?? "internal", said.msg ?? "It is not kept."),
+      };
   }
 }

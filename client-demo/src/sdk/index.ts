@@ -31,4 +31,4 @@ export { type AnyErrorCode, type LocalErrorCode, RoomdropError } from "./Roomdro
 export type { RoomEvents, RoomState, Who } from "./roomEvents";
 export type { FileInFolder, Offerable, OfferOptions } from "./Sending";
 export type { HttpDownload, Sink, SinkChoice, SinkOpener, SinkTarget } from "./Sink";
-export type { Progress, ReceiverProgress } from "./Transfer";
+export type { Copy, Progress, ReceiverProgress } from "./Transfer";

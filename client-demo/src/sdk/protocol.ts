@@ -29,7 +29,7 @@ export type FolderPath = string;
 
 export type Digest = string;
 
-export type ErrorCode = "bad_request" | "not_allowed" | "room_not_found" | "room_full" | "drop_not_found" | "transfer_not_found" | "transfer_closed" | "rejected" | "unexpected_chunk" | "digest_mismatch" | "too_large" | "rate_limited" | "overloaded" | "source_lost" | "source_failed" | "fetch_failed" | "too_slow" | "range_not_satisfiable" | "precondition_failed" | "not_found" | "storage_full" | "storage_unavailable" | "method_not_allowed" | "expired" | "internal";
+export type ErrorCode = "bad_request" | "not_allowed" | "room_not_found" | "room_full" | "drop_not_found" | "transfer_not_found" | "transfer_closed" | "rejected" | "unexpected_chunk" | "upload_busy" | "unsupported_media" | "digest_mismatch" | "too_large" | "rate_limited" | "overloaded" | "source_lost" | "source_failed" | "fetch_failed" | "too_slow" | "range_not_satisfiable" | "precondition_failed" | "not_found" | "storage_full" | "storage_unavailable" | "method_not_allowed" | "expired" | "internal";
 
 export type Envelope<T> = { 
 /**
@@ -309,7 +309,11 @@ modified?: number,
 /**
  * Where it stands.
  */
-state: TransferState, };
+state: TransferState, 
+/**
+ * What became of the copy that the server keeps; only of a drop that was offered with `keep`.
+ */
+copy?: StoredCopy, };
 
 export type Pick = { 
 /**
@@ -434,6 +438,10 @@ export type StoredCopy = {
  * Where it stands.
  */
 state: CopyState, 
+/**
+ * When it ends, in milliseconds since the Unix epoch; of one that is stored.
+ */
+until?: number, 
 /**
  * Why there is none.
  */

@@ -125,7 +125,7 @@ mod tests {
 
     use super::*;
     use crate::protocol::rooms::{Receiver, StoredCopy};
-    use crate::protocol::{DisplayName, Envelope, TransferId};
+    use crate::protocol::{DisplayName, Envelope, Moment, TransferId};
     use crate::room::envelope;
 
     const PATIENCE: Duration = Duration::from_secs(3600);
@@ -211,13 +211,13 @@ mod tests {
     fn what_is_kept_is_over_when_its_copy_is_stored_and_not_before() {
         use TransferState::{Complete as Done, Offered};
         for (copy, state, receivers, expected) in [
-            (CopyState::Storing, Offered, ("a", Rejected), Fate::Open),
-            (CopyState::Storing, Done, ("a", Complete), Fate::Open),
-            (CopyState::Stored, Offered, ("a", Rejected), Fate::Delivered),
-            (CopyState::Failed, Done, ("a", Complete), Fate::Delivered),
+            (StoredCopy::storing(), Offered, ("a", Rejected), Fate::Open),
+            (StoredCopy::storing(), Done, ("a", Complete), Fate::Open),
+            (StoredCopy::stored(Moment::default()), Offered, ("a", Rejected), Fate::Delivered),
+            (StoredCopy::failed(ErrorCode::StorageFull), Done, ("a", Complete), Fate::Delivered),
         ] {
             let mut status = Arc::unwrap_or_clone(status(state, 5, &[receivers]));
-            status.data.copy = Some(StoredCopy { state: copy, error: None, msg: None });
+            status.data.copy = Some(copy);
             let view = view(&["me", "a"], Some(Arc::new(status)));
             assert_eq!(Judge::new(member("me"), PATIENCE).look(Instant::now(), &view), expected);
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Output, Session};
-use crate::protocol::rooms::{CopyState, Receiver, Status, StoredCopy};
+use crate::protocol::rooms::{Receiver, Status, StoredCopy};
 use crate::protocol::{MemberId, Moment, ReceiverState, TransferState};
 use crate::transfer::Copy;
 
@@ -70,18 +70,18 @@ impl Session {
                 _ => None,
             },
             error: self.transfer.error(),
-            copy: stored_copy(self.transfer.copy()),
+            copy: stored_copy(self.transfer.copy(), self.transfer.state()),
         }
     }
 }
 
-fn stored_copy(copy: Copy) -> Option<StoredCopy> {
-    let (state, error) = match copy {
-        Copy::None => return None,
-        Copy::Coming => (CopyState::Storing, None),
-        Copy::Here => (CopyState::Stored, None),
-        Copy::Failed(error) => (CopyState::Failed, Some(error)),
-    };
-    let msg = error.map(|error| format!("It is not kept. {}", error.sentence()));
-    Some(StoredCopy { state, error, msg })
+/// What ended has no copy any more, or gets none.
+fn stored_copy(copy: Copy, state: TransferState) -> Option<StoredCopy> {
+    match copy {
+        Copy::None => None,
+        Copy::Coming | Copy::Here { .. } if state.is_final() => None,
+        Copy::Coming => Some(StoredCopy::storing()),
+        Copy::Here { until } => Some(StoredCopy::stored(until)),
+        Copy::Failed(error) => Some(StoredCopy::failed(error)),
+    }
 }

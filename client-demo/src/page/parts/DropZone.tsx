@@ -4,15 +4,21 @@ import { useRef } from "preact/hooks";
 import type { Offerable } from "../../sdk";
 import { droppedFiles } from "../store/files";
 import { canGoLive, ending } from "../store/live";
-import { goLive, me, members, offer } from "../store/store";
+import { goLive, me, members, offer, type Wishes } from "../store/store";
 
 export function DropZone() {
   const over = useSignal(false);
   const note = useSignal("");
   const to = useSignal("");
+  const keep = useSignal(false);
   const chooser = useRef<HTMLInputElement>(null);
+  const wishes = (): Wishes => ({
+    note: note.value.trim(),
+    to: to.value ? [to.value] : [],
+    keep: keep.value,
+  });
   const give = async (files: readonly Offerable[]) => {
-    await offer(files, note.value.trim(), to.value ? [to.value] : []);
+    await offer(files, wishes());
     note.value = "";
   };
   const dropped = (event: DragEvent) => {
@@ -46,7 +52,7 @@ export function DropZone() {
           data-testid="go-live"
           onClick={() => {
             if (ending.value) ending.value();
-            else void goLive(note.value.trim(), to.value ? [to.value] : []);
+            else void goLive(wishes());
           }}
         >
           {ending.value ? "End the live sound" : "Go live with the microphone"}
@@ -98,6 +104,17 @@ export function DropZone() {
           </select>
         </label>
       </div>
+      <label class="wide">
+        <input
+          type="checkbox"
+          data-testid="keep"
+          checked={keep.value}
+          onChange={(event) => {
+            keep.value = event.currentTarget.checked;
+          }}
+        />{" "}
+        Keep a copy on the server, for those who come later
+      </label>
     </section>
   );
 }

@@ -14,13 +14,14 @@ const LABELS: Record<Action, string> = {
   pause: "Pause",
   resume: "Resume",
   cancel: "Cancel",
+  delete: "Delete",
   save: "Save",
   forget: "Remove from browser",
   supply: "Choose the file again",
 };
 
 export function TransferRow({ transfer }: { transfer: TransferView }) {
-  const { name, path, progress, words, tone, error, actions, receivers, moving } = transfer;
+  const { name, path, progress, words, tone, copy, error, actions, receivers, moving } = transfer;
   return (
     <div class="transfer" data-testid="transfer" data-name={name} data-tone={tone}>
       <div class="row">
@@ -34,6 +35,15 @@ export function TransferRow({ transfer }: { transfer: TransferView }) {
             <span class={tone} data-testid="transfer-words">
               {words}
             </span>
+            {copy && (
+              <>
+                {" "}
+                <span aria-hidden="true">·</span>{" "}
+                <span class={copy.tone} data-testid="copy-words">
+                  {copy.words}
+                </span>
+              </>
+            )}
           </p>
         </div>
         <div class="buttons">
@@ -47,6 +57,11 @@ export function TransferRow({ transfer }: { transfer: TransferView }) {
       {error && (
         <p class="bad wrap" role="alert" data-testid="transfer-error">
           {error}
+        </p>
+      )}
+      {copy?.error && (
+        <p class="bad wrap" role="status" data-testid="copy-error">
+          {copy.error}
         </p>
       )}
       {receivers.length > 0 && (

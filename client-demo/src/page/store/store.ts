@@ -113,22 +113,31 @@ export async function say(text: string): Promise<boolean> {
   return attempt(async (here) => here.say(text));
 }
 
-/** Offers files to everyone, or to the members `to` alone. */
-export async function offer(files: readonly Offerable[], note: string, to: string[]): Promise<void> {
+/** What goes with an offer. */
+export interface Wishes {
+  note: string;
+  /** Members it is for; none is everyone. */
+  to: readonly string[];
+  /** Whether the server is to keep a copy. */
+  keep: boolean;
+}
+
+/** Offers files. */
+export async function offer(files: readonly Offerable[], { note, to, keep }: Wishes): Promise<void> {
   if (files.length === 0) return;
   await attempt(async (here) => {
-    await here.offer(files, { ...(note ? { note } : {}), ...(to.length > 0 ? { to } : {}) });
+    await here.offer(files, { keep, ...(note ? { note } : {}), ...(to.length > 0 ? { to } : {}) });
   });
 }
 
 /** Offers the microphone's sound, live. */
-export async function goLive(note: string, to: string[]): Promise<void> {
+export async function goLive(wishes: Wishes): Promise<void> {
   await attempt(async () => {
     const live = await microphone().catch((error: unknown) => {
       const why = "The microphone cannot be used; allow it in the browser, and try again.";
       throw new RoomdropError("closed", why, { cause: error });
     });
-    await offer([live], note, to);
+    await offer([live], wishes);
   });
 }
 
@@ -248,6 +257,7 @@ async function actOnIncoming(here: Room, incoming: Incoming, action: Action): Pr
     case "forget":
       return incoming.forget();
     case "supply":
+    case "delete":
       return;
   }
 }
@@ -259,6 +269,7 @@ async function actOnOutgoing(here: Room, outgoing: Outgoing, action: Action): Pr
     case "resume":
       return here.resume(outgoing);
     case "cancel":
+    case "delete":
       return here.cancel(outgoing);
     default:
       return;
@@ -331,6 +342,7 @@ function refresh(): void {
   const viewer: Viewer = {
     me: me.value,
     online: roomState.value === "joined",
+    now: Date.now(),
     nameOf: (member) => names.get(member) ?? "Someone who left",
   };
   fetches.value = (room?.fetches.list ?? []).map(fetchView).reverse();

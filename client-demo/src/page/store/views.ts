@@ -3,6 +3,7 @@
  * is tested without a page; components show it and decide nothing.
  */
 import type {
+  Copy,
   Drop,
   Fetch,
   FetchStage,
@@ -13,6 +14,7 @@ import type {
   RoomState,
   TransferState,
 } from "../../sdk";
+import { when } from "../format";
 
 export type Action =
   | "play"
@@ -22,6 +24,7 @@ export type Action =
   | "pause"
   | "resume"
   | "cancel"
+  | "delete"
   | "save"
   | "forget"
   | "supply";
@@ -48,9 +51,16 @@ export interface TransferView {
   moving: boolean;
   words: string;
   tone: Tone;
+  /** What became of the copy on the server, where one was asked for. */
+  copy: CopyView | undefined;
   error: string | undefined;
   actions: readonly Action[];
   receivers: readonly ReceiverView[];
+}
+
+export interface CopyView extends Words {
+  /** Why there is none. */
+  error: string | undefined;
 }
 
 export interface DropView {
@@ -84,6 +94,8 @@ export interface Viewer {
   me: string | undefined;
   /** Whether the server can be reached. */
   online: boolean;
+  /** Milliseconds since the Unix epoch. */
+  now: number;
   /** What a member is called. */
   nameOf(member: string): string;
 }
@@ -105,7 +117,7 @@ export function dropView(drop: Drop, viewer: Viewer): DropView {
 }
 
 export function transferView(transfer: Incoming | Outgoing, viewer: Viewer): TransferView {
-  const { me, online, nameOf } = viewer;
+  const { me, online, now, nameOf } = viewer;
   const own = transfer.direction === "incoming" ? incomingWords(transfer) : outgoingWords(transfer);
   const moving = isMoving(transfer);
   return {
@@ -118,6 +130,7 @@ export function transferView(transfer: Incoming | Outgoing, viewer: Viewer): Tra
     media: mediaOf(transfer.type),
     live: transfer.size === null,
     ...(moving && !online ? OFFLINE : own),
+    copy: transfer.copy && copyView(transfer.copy, now),
     error: transfer.error?.message,
     actions: transfer.direction === "incoming" ? incomingActions(transfer) : outgoingActions(transfer),
     receivers: transfer.receivers
@@ -183,6 +196,19 @@ const FETCH_WORDS: Record<FetchStage, Words> = {
   failed: { words: "failed", tone: "bad" },
 };
 
+function copyView(copy: Copy, now: number): CopyView {
+  switch (copy.state) {
+    case "storing":
+      return { words: "being stored", tone: "busy", error: undefined };
+    case "stored": {
+      const words = copy.until === null ? "stored" : `stored until ${when(copy.until, now)}`;
+      return { words, tone: "good", error: undefined };
+    }
+    case "failed":
+      return { words: "could not be stored", tone: "bad", error: copy.error.message };
+  }
+}
+
 function incomingWords(incoming: Incoming): Words {
   switch (incoming.stage) {
     case "offered":
@@ -212,7 +238,7 @@ function incomingWords(incoming: Incoming): Words {
 }
 
 function outgoingWords(outgoing: Outgoing): Words {
-  if (outgoing.stage === "missing" && !outgoing.final) {
+  if (isMissing(outgoing) && !outgoing.final) {
     return { words: "choose the file again, and it goes on", tone: "held" };
   }
   if (outgoing.state === "paused") return { words: "paused by you", tone: "held" };
@@ -250,17 +276,25 @@ function incomingActions(incoming: Incoming): Action[] {
 }
 
 function outgoingActions(outgoing: Outgoing): Action[] {
-  if (outgoing.final || outgoing.stage === "ended") return [];
-  const supply: Action[] = outgoing.stage === "missing" ? ["supply"] : [];
+  if (outgoing.final) return [];
+  const stored = outgoing.copy?.state === "stored";
+  if (outgoing.stage === "ended" && !stored) return [];
+  const supply: Action[] = isMissing(outgoing) ? ["supply"] : [];
+  const end = stored ? "delete" : "cancel";
   switch (outgoing.state) {
     case "paused":
-      return [...supply, "resume", "cancel"];
+      return [...supply, "resume", end];
     case "active":
     case "suspended":
-      return [...supply, "pause", "cancel"];
+      return [...supply, "pause", end];
     default:
-      return [...supply, "cancel"];
+      return [...supply, end];
   }
+}
+
+/** Whether its file has to be chosen again: not where the server has all of it. */
+function isMissing(outgoing: Outgoing): boolean {
+  return outgoing.stage === "missing" && outgoing.copy?.state !== "stored";
 }
 
 export const ROOM_WORDS: Record<RoomState, Words> = {
