@@ -54,6 +54,8 @@ use crate::relay::{self, Budget};
 use crate::room::{self, PeerId, Shelved};
 use crate::transfer;
 pub use crate::transfer::Source;
+#[cfg(test)]
+pub(crate) use room_task::tests::options as test_options;
 
 /// What an operator may choose of rooms and transfers.
 #[derive(Debug, Clone)]

@@ -85,9 +85,7 @@ mod tests {
     fn anything_else_is_refused() {
         let long = format!("a {}", "A".repeat(MOST_BYTES));
         let many: Vec<_> = (0..65).map(|key| format!("k{key} YQ==")).collect();
-        for header in
-            ["a YQ", "a YQ==,a YQ==", "a *", ",", "a YQ==,", " YQ==,b", "a  YQ==", "é YQ==", "a YQ== x"]
-        {
+        for header in ["a YQ", "a YQ==,a YQ==", "a *", ",", "a YQ==,", "a  YQ==", "é YQ==", "a YQ== x"] {
             assert!(Metadata::parse(header).is_err(), "{header}");
         }
         assert!(Metadata::parse(&many.join(",")).is_err());
