@@ -13,6 +13,8 @@ mod redis;
 #[allow(dead_code, reason = "other tests use the rest")]
 mod server;
 mod service;
+#[path = "../../../../tests/broker/wait.rs"]
+mod wait;
 
 use std::time::Duration;
 
