@@ -1,7 +1,6 @@
 //! What is had by plain HTTP: the page, downloads, the served folder, health. One mapping from an error to a response, and
 //! no rules: what may be had is decided below.
 
-mod ask;
 mod content;
 pub mod disposition;
 mod download;
@@ -13,6 +12,7 @@ pub mod page;
 mod put;
 pub mod range;
 mod take;
+mod tus;
 mod visit;
 mod zip;
 
@@ -22,11 +22,14 @@ use axum::routing::{get, put};
 pub use self::folder::Folder;
 pub use self::health::Health;
 pub use self::origin::{Origins, check as check_origin};
+pub use self::tus::discover as discover_tus;
 
 use crate::hub::Hub;
+use crate::tus::Tus;
 
-/// Every route of the server but Socket.IO's; `/download/` where there is a `folder` to serve.
-pub fn routes(hub: Hub, health: Health, folder: Option<Folder>) -> Router {
+/// Every route of the server but Socket.IO's; `/download/` where there is a `folder` to serve,
+/// `/tus/` where something is kept.
+pub fn routes(hub: Hub, health: Health, folder: Option<Folder>, tus: Option<Tus>) -> Router {
     Router::new()
         .route("/transfers/{id}/content", get(content::serve).head(content::serve))
         .route("/drops/{id}/content", get(zip::serve).head(zip::serve))
@@ -36,6 +39,7 @@ pub fn routes(hub: Hub, health: Health, folder: Option<Folder>) -> Router {
         .merge(health::routes(health))
         .merge(page::routes())
         .merge(folder::routes(folder))
+        .merge(tus::routes(tus, hub.clone()))
         .method_not_allowed_fallback(error::method_not_allowed)
         .fallback(error::not_found)
         .with_state(hub)
