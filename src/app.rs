@@ -28,6 +28,7 @@ use crate::net::{self, Listener};
 use crate::protocol::node::{Node, NodeId};
 use crate::protocol::transfers::ChunkSizes;
 use crate::store::{self, GRACE, Place, Store, StoreError, Sweeper};
+use crate::upload::Uploads;
 use crate::{http, relay, room, transfer};
 
 /// How long the parts may take to end once nothing is waited for any more.
@@ -62,6 +63,7 @@ pub struct Server {
     drain_timeout: Duration,
     /// Where something may be kept.
     depot: Option<Depot>,
+    uploads: Option<Uploads>,
     _sweeper: Option<Sweeper>,
 }
 
@@ -130,6 +132,7 @@ impl Server {
         if let Some(depot) = &depot {
             hub.keep_with(Arc::new(depot.clone()));
         }
+        let uploads = store.clone().map(Uploads::new);
         let links = Links::default();
         let fetches = fetches(&hub, &config.fetch)?;
         let (socket_io, io) = Gateway::layer(hub.clone(), fetches, links.clone(), &gateway_options(config));
@@ -143,7 +146,7 @@ impl Server {
             .layer(compat::layer())
             .layer(socket_io);
         let health = http::Health::new(broker.clone(), leaving.clone());
-        let router = http::routes(hub.clone(), health, folder).layer(layers);
+        let router = http::routes(hub.clone(), health, folder, uploads.clone()).layer(layers);
         let service = router.into_make_service_with_connect_info::<net::Peer>();
         let stopped = stop.clone().cancelled_owned();
         let serving = axum::serve(listener, service).with_graceful_shutdown(stopped);
@@ -163,6 +166,7 @@ impl Server {
             serving,
             drain_timeout,
             depot,
+            uploads,
             _sweeper,
         })
     }
@@ -189,6 +193,9 @@ impl Server {
         self.hub.close().await;
         if let Some(depot) = &self.depot {
             depot.close().await;
+        }
+        if let Some(uploads) = &self.uploads {
+            uploads.close().await;
         }
         self.hooks.close().await;
         self.broker.close().await;

@@ -17,14 +17,15 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "app",
         &[
-            "gateway", "fetch", "http", "depot", "hub", "hooks", "broker", "net", "relay", "transfer",
-            "room", "store", "config", "protocol",
+            "gateway", "fetch", "http", "depot", "upload", "hub", "hooks", "broker", "net", "relay",
+            "transfer", "room", "store", "config", "protocol",
         ],
     ),
     ("gateway", &["fetch", "hub", "broker", "net", "relay", "transfer", "room", "config", "protocol"]),
-    ("http", &["hub", "broker", "net", "relay", "transfer", "room", "config", "protocol"]),
+    ("http", &["upload", "hub", "broker", "store", "net", "relay", "transfer", "room", "config", "protocol"]),
     ("fetch", &["hub", "broker", "transfer", "room", "protocol"]),
     ("depot", &["hub", "room", "store", "protocol"]),
+    ("upload", &["store", "protocol"]),
     ("hub", &["hooks", "broker", "relay", "transfer", "room", "config", "protocol"]),
     ("hooks", &["protocol"]),
     ("broker", &["net", "protocol"]),

@@ -1,18 +1,23 @@
-//! What is had by plain HTTP: the page, downloads, the served folder, health. One mapping from an error to a response, and
+//! What is had by plain HTTP: the page, downloads, uploads, the served folder, health. One mapping from an error to a response, and
 //! no rules: what may be had is decided below.
 
 mod ask;
+mod conditions;
 mod content;
 pub mod disposition;
 mod download;
 mod error;
+mod file;
 mod folder;
 mod health;
 mod origin;
 pub mod page;
+mod parting;
 mod put;
 pub mod range;
+mod stored;
 mod take;
+mod upload;
 mod visit;
 mod zip;
 
@@ -24,9 +29,11 @@ pub use self::health::Health;
 pub use self::origin::{Origins, check as check_origin};
 
 use crate::hub::Hub;
+use crate::upload::Uploads;
 
-/// Every route of the server but Socket.IO's; `/download/` where there is a `folder` to serve.
-pub fn routes(hub: Hub, health: Health, folder: Option<Folder>) -> Router {
+/// Every route of the server but Socket.IO's; `/download/` where there is a `folder` to serve, and `uploads` where
+/// anything is kept.
+pub fn routes(hub: Hub, health: Health, folder: Option<Folder>, uploads: Option<Uploads>) -> Router {
     Router::new()
         .route("/transfers/{id}/content", get(content::serve).head(content::serve))
         .route("/drops/{id}/content", get(zip::serve).head(zip::serve))
@@ -36,6 +43,7 @@ pub fn routes(hub: Hub, health: Health, folder: Option<Folder>) -> Router {
         .merge(health::routes(health))
         .merge(page::routes())
         .merge(folder::routes(folder))
+        .merge(upload::routes(hub.clone(), uploads))
         .method_not_allowed_fallback(error::method_not_allowed)
         .fallback(error::not_found)
         .with_state(hub)

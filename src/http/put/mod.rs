@@ -5,7 +5,6 @@
 mod fate;
 mod flow;
 mod hash;
-mod parting;
 mod view;
 
 use std::sync::Arc;
@@ -28,6 +27,7 @@ use self::flow::Flow;
 use self::view::{Given, Link, Port, View};
 use super::ask::ask;
 use super::error::Refused;
+use super::parting;
 use super::visit::{Place, Visit};
 use crate::hub::{
     Answer, Hub, Outcome, RoomCommand, Source, SourceBox, TransferCommand, TransferHandle, Wish,
