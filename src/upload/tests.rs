@@ -26,7 +26,7 @@ fn md5(bytes: &[u8]) -> String {
 pub(super) struct Client {
     uploads: Uploads,
     pub(super) file: FileId,
-    ids: Vec<ChunkId>,
+    pub(super) ids: Vec<ChunkId>,
     chunks: Vec<Bytes>,
 }
 

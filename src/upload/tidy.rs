@@ -1,5 +1,5 @@
-//! Removes what uploads left: parts whose time is over, plans of which nothing is here, records of files that have
-//! gone. Plans and files may be about to get what they lack, so only what was without it twice goes.
+//! Removes what uploads left: parts whose time is over or whose file is here, plans of which nothing is here, records
+//! of files that have gone. Plans and files may be about to get what they lack, so only what was without it twice goes.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -41,31 +41,29 @@ impl Uploads {
     async fn bare_records(&self) -> Result<Vec<RecordKey>, StoreError> {
         // First what lacks something, then what it may lack: what comes between is there.
         let mut bare = self.store().records([PLANS]).await?;
-        let wholes = self.store().records([UPLOADS]).await?;
-        let alive = self.remove_old_parts().await?;
-        bare.retain(|plan| !alive.contains(&place_of(plan)));
+        let mut wholes = self.store().records([UPLOADS]).await?;
+        let parts = self.store().records([PARTS]).await?;
         let manifests: HashSet<_> = self.store().manifests().await?.into_iter().collect();
-        bare.extend(wholes.into_iter().filter(|key| whole_of(key).is_none_or(|id| !manifests.contains(&id))));
-        Ok(bare)
-    }
-
-    /// Removes parts whose time is over; where there are others.
-    async fn remove_old_parts(&self) -> Result<HashSet<Vec<String>>, StoreError> {
+        let has_bytes = |key: &mut RecordKey| whole_of(key).is_some_and(|id| manifests.contains(&id));
+        let here: HashSet<_> = wholes.extract_if(.., has_bytes).map(|key| place_of(&key, 1)).collect();
+        bare.extend(wholes);
         let mut alive = HashSet::new();
-        for key in self.store().records([PARTS]).await? {
-            if part_of(&key).is_none_or(|part| part.is_over(now())) {
+        for key in parts {
+            let is_over = part_of(&key).is_none_or(|part| part.is_over(now()));
+            if is_over || here.contains(&place_of(&key, 1)) {
                 self.remove_part(&key).await?;
             } else {
-                alive.insert(place_of(&key));
+                alive.insert(place_of(&key, 2));
             }
         }
-        Ok(alive)
+        bare.retain(|record| !alive.contains(&place_of(record, 2)));
+        Ok(bare)
     }
 }
 
-/// File and plan of a record.
-fn place_of(key: &RecordKey) -> Vec<String> {
-    key.parts().skip(1).take(2).map(str::to_owned).collect()
+/// The file of a record, and with it the plan.
+fn place_of(key: &RecordKey, parts: usize) -> Vec<String> {
+    key.parts().skip(1).take(parts).map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -101,6 +99,27 @@ mod tests {
         assert!(uploads.store().manifests().await.unwrap().is_empty());
         uploads.tidy_once(&without).await.unwrap();
         assert!(uploads.store().records([PLANS]).await.unwrap().is_empty());
+        uploads.close().await;
+    }
+
+    #[tokio::test]
+    async fn what_a_crash_left_beside_a_whole_file_goes() {
+        let uploads = uploads(Duration::from_secs(60));
+        let client = Client::new(&uploads, &[b"a", b"b"]);
+        client.handshake().await.unwrap();
+        client.send(0).await.unwrap();
+        let whole = Client::new(&uploads, &[b"ab"]);
+        let known = uploads.plan_with(client.file, &client.ids[0]).await.unwrap();
+        let mut incoming = uploads.begin(None).await.unwrap();
+        incoming.write(bytes::Bytes::from_static(b"ab")).await.unwrap();
+        let manifest = incoming.end().await.unwrap().stored.unwrap().0.publish().await.unwrap();
+        uploads.publish(whole.file, &known.plan.ext, &[manifest]).await.unwrap();
+        let without = uploads.tidy_once(&HashSet::new()).await.unwrap();
+        uploads.tidy_once(&without).await.unwrap();
+        for kind in [PARTS, PLANS] {
+            assert!(uploads.store().records([kind]).await.unwrap().is_empty(), "{kind}");
+        }
+        assert!(uploads.find(whole.file).await.unwrap().is_some());
         uploads.close().await;
     }
 
