@@ -28,6 +28,7 @@ use crate::net::{self, Listener};
 use crate::protocol::node::{Node, NodeId};
 use crate::protocol::transfers::ChunkSizes;
 use crate::store::{self, GRACE, Place, Store, StoreError, Sweeper};
+use crate::tus::{self, Tus};
 use crate::upload::Uploads;
 use crate::{http, relay, room, transfer};
 
@@ -63,6 +64,7 @@ pub struct Server {
     drain_timeout: Duration,
     /// Where something may be kept.
     depot: Option<Depot>,
+    tus: Option<Tus>,
     uploads: Option<Uploads>,
     _sweeper: Option<Sweeper>,
 }
@@ -132,7 +134,11 @@ impl Server {
         if let Some(depot) = &depot {
             hub.keep_with(Arc::new(depot.clone()));
         }
-        let uploads = store.clone().map(Uploads::new);
+        let tus = store
+            .clone()
+            .zip(depot.clone())
+            .map(|(store, depot)| Tus::new(store, depot, hub.clone(), tus_options(&config.limits)));
+        let uploads = store.clone().map(|store| Uploads::new(store, config.limits.uploads_at_once));
         let links = Links::default();
         let fetches = fetches(&hub, &config.fetch)?;
         let (socket_io, io) = Gateway::layer(hub.clone(), fetches, links.clone(), &gateway_options(config));
@@ -140,13 +146,15 @@ impl Server {
         let origins = http::Origins::new(&config.socketio.origins);
         let layers = ServiceBuilder::new()
             .layer(from_fn_with_state(origins.clone(), http::check_origin))
+            .layer(from_fn_with_state(tus.clone(), http::discover_tus))
             .layer(origins.layer())
             .layer(RoutingLayer::new(routing.clone()))
             .layer(LinkLayer::new(links.clone()))
             .layer(compat::layer())
             .layer(socket_io);
         let health = http::Health::new(broker.clone(), leaving.clone());
-        let router = http::routes(hub.clone(), health, folder, uploads.clone()).layer(layers);
+        let kept = http::Kept { uploads: uploads.clone(), tus: tus.clone() };
+        let router = http::routes(hub.clone(), health, folder, kept).layer(layers);
         let service = router.into_make_service_with_connect_info::<net::Peer>();
         let stopped = stop.clone().cancelled_owned();
         let serving = axum::serve(listener, service).with_graceful_shutdown(stopped);
@@ -166,6 +174,7 @@ impl Server {
             serving,
             drain_timeout,
             depot,
+            tus,
             uploads,
             _sweeper,
         })
@@ -190,6 +199,9 @@ impl Server {
             () = hurry => {}
         }
         self.stop.cancel();
+        if let Some(tus) = &self.tus {
+            tus.close().await;
+        }
         self.hub.close().await;
         if let Some(depot) = &self.depot {
             depot.close().await;
@@ -281,6 +293,10 @@ fn routing_options(config: &Config) -> routing::Options {
 fn gateway_options(config: &Config) -> gateway::Options {
     let config::SocketIo { ping_interval, ping_timeout, max_payload, .. } = config.socketio;
     gateway::Options { ping_interval, ping_timeout, max_payload }
+}
+
+fn tus_options(limits: &config::Limits) -> tus::Options {
+    tus::Options { at_once: limits.uploads_at_once, patience: limits.upload_patience }
 }
 
 fn hub_options(config: &Config, hooks: Hooks) -> hub::Options {

@@ -11,6 +11,7 @@
 //! | [`gateway`] | Socket.IO: one file per namespace; event → command, in arrival order | state that must outlive a link, rules |
 //! | [`fetch`] | a remote URL as a source; who may be fetched | Socket.IO |
 //! | [`http`] | uploads and downloads, the served folder, the page, health; one mapping from error code to response | rules |
+//! | [`tus`] | uploads that go on where they stopped, and become kept drops | HTTP, rules of a room |
 //! | [`depot`] | kept drops: written while they are live, served later, brought back after a restart | range arithmetic, HTTP |
 //! | [`upload`] | uploads in chunks that can be resumed: which are still needed, and the file when all are here | HTTP, rooms |
 //! | [`hub`] | handles and tasks: one task per transfer, one per room; turns decisions into calls on ports | protocol `if`s |
@@ -40,6 +41,7 @@ pub mod relay;
 pub mod room;
 pub mod store;
 pub mod transfer;
+pub mod tus;
 pub mod upload;
 
 pub mod app;

@@ -25,7 +25,7 @@ use self::source::Copies;
 use crate::hub::{Keeper, Keeping, SourcePort, TransferHandle};
 use crate::protocol::{ErrorCode, Refusal, RoomId, TransferId};
 use crate::room::{PeerId, Shelved};
-use crate::store::{ManifestId, Store};
+use crate::store::{Manifest, ManifestId, Sealed, Store, StoreError};
 
 /// What is kept of rooms. Cheap to clone; all clones are one.
 #[derive(Debug, Clone)]
@@ -48,6 +48,25 @@ impl Depot {
         let depot = Self(Arc::new(Inner { store, chunk, ended, tasks }));
         depot.spawn(tidy::tidy(depot.clone()));
         depot
+    }
+
+    /// Keeps a file whose bytes are all safe already, under its transfer's id; one that is kept is no error. From
+    /// now on it is found with its room, whoever is told.
+    ///
+    /// # Errors
+    /// [`StoreError::Full`], [`StoreError::Away`].
+    pub async fn keep(&self, shelved: &Shelved, sealed: Sealed) -> Result<Manifest, StoreError> {
+        self.write_down(shelved).await?;
+        match sealed.publish().await {
+            Err(StoreError::Exists) => self.kept(shelved).await,
+            other => other,
+        }
+    }
+
+    async fn kept(&self, shelved: &Shelved) -> Result<Manifest, StoreError> {
+        let transfer = shelved.drop.transfers.first().ok_or(StoreError::NotFound)?;
+        let id = manifest_id(&transfer.transfer).map_err(|_| StoreError::NotFound)?;
+        self.store().manifest(&id).await
     }
 
     /// Ends every task and waits until they have ended. What is not whole is not kept.

@@ -35,7 +35,10 @@ impl Depot {
     }
 
     /// Deletes a copy; one that is not there is no error.
-    pub(super) async fn remove(&self, room: &RoomId, transfer: &TransferId) -> Result<(), StoreError> {
+    ///
+    /// # Errors
+    /// [`StoreError::Away`].
+    pub async fn remove(&self, room: &RoomId, transfer: &TransferId) -> Result<(), StoreError> {
         self.store().delete_record(&key(room, transfer)?).await?;
         match manifest_id(transfer) {
             Ok(id) => self.store().delete(&id).await,

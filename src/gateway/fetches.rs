@@ -2,11 +2,9 @@
 //! one more of that member's in the room, by which it hears how its transfers stand, on whatever node it is. It
 //! refuses to decide: what may be fetched is the fetches' business, who may offer the room's.
 
-use std::future::ready;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use socketioxide::socket::DisconnectReason;
 use tokio::sync::oneshot;
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
@@ -27,23 +25,8 @@ const MOST_STARTING: usize = 100;
 
 /// A socket is about to enter the namespace.
 pub(super) fn prepare(gateway: &Gateway, socket: &SocketRef, peer: Arc<Peer>) {
-    on_disconnect(gateway, socket, &peer);
     let links = Links { gateway: gateway.clone(), peer: peer.clone(), told: Arc::default() };
     Events::new(socket, peer, links).on(event::START, Links::start).on(event::STOP, Links::stop);
-}
-
-fn on_disconnect(gateway: &Gateway, socket: &SocketRef, peer: &Arc<Peer>) {
-    let (gateway, peer) = (gateway.clone(), peer.clone());
-    socket.on_disconnect(move |socket: SocketRef, reason: DisconnectReason| {
-        for room in peer.rooms().drain() {
-            if let Some(room) = gateway.hub.room(&room) {
-                gateway.hub.lose_room(&room, peer.id);
-            }
-        }
-        peer.gate.clear();
-        gateway.forget_link(&socket, reason);
-        ready(())
-    });
 }
 
 /// One socket's half of the namespace.

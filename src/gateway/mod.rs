@@ -103,6 +103,7 @@ impl Gateway {
         let gateway = self.clone();
         let before = move |socket: SocketRef| {
             let peer = gateway.new_peer();
+            gateway.lose_at_disconnect(&socket, peer.clone());
             prepare(&gateway, &socket, peer.clone());
             socket.extensions.insert(peer);
             ready(Ok::<(), Infallible>(()))
@@ -119,6 +120,24 @@ impl Gateway {
     fn new_peer(&self) -> Arc<Peer> {
         let most_bytes = 2 * self.hub.options().relay.window;
         Peer::new(self.hub.next_peer(), self.links.clone(), self.chunks.clone(), most_bytes)
+    }
+
+    /// When the socket goes, the rooms and transfers that it is in hear of it.
+    fn lose_at_disconnect(&self, socket: &SocketRef, peer: Arc<Peer>) {
+        let gateway = self.clone();
+        socket.on_disconnect(move |socket: SocketRef, reason: DisconnectReason| {
+            for room in peer.rooms().drain() {
+                if let Some(room) = gateway.hub.room(&room) {
+                    gateway.hub.lose_room(&room, peer.id);
+                }
+            }
+            for (_, transfer) in peer.transfers().drain() {
+                gateway.hub.lose_transfer(&transfer, peer.id);
+            }
+            peer.gate.clear();
+            gateway.forget_link(&socket, reason);
+            ready(())
+        });
     }
 
     /// The connection is gone, unless only this namespace was left.

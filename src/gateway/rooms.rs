@@ -1,10 +1,7 @@
 //! The namespace `/rooms`: every event becomes a command to a room's task, in the order in which events
 //! came. It refuses to decide: who may do what is the room's business.
 
-use std::future::ready;
 use std::sync::Arc;
-
-use socketioxide::socket::DisconnectReason;
 
 use super::Gateway;
 use super::carrier::SocketRef;
@@ -23,7 +20,6 @@ impl PeerPort for Wire {
 
 /// A socket is about to enter the namespace.
 pub(super) fn prepare(gateway: &Gateway, socket: &SocketRef, peer: Arc<Peer>) {
-    on_disconnect(gateway, socket, &peer);
     let rooms = Rooms { gateway: gateway.clone(), peer: peer.clone() };
     Events::new(socket, peer, rooms)
         .on(event::JOIN, Rooms::join)
@@ -35,20 +31,6 @@ pub(super) fn prepare(gateway: &Gateway, socket: &SocketRef, peer: Arc<Peer>) {
         .on(event::PAUSE, |rooms, steer, _, back| rooms.steer(steer, Wish::Pause, back))
         .on(event::RESUME, |rooms, steer, _, back| rooms.steer(steer, Wish::Resume, back))
         .on(event::CANCEL, |rooms, steer, _, back| rooms.steer(steer, Wish::Cancel, back));
-}
-
-fn on_disconnect(gateway: &Gateway, socket: &SocketRef, peer: &Arc<Peer>) {
-    let (gateway, peer) = (gateway.clone(), peer.clone());
-    socket.on_disconnect(move |socket: SocketRef, reason: DisconnectReason| {
-        for room in peer.rooms().drain() {
-            if let Some(room) = gateway.hub.room(&room) {
-                gateway.hub.lose_room(&room, peer.id);
-            }
-        }
-        peer.gate.clear();
-        gateway.forget_link(&socket, reason);
-        ready(())
-    });
 }
 
 /// One socket's half of the namespace.

@@ -2,13 +2,11 @@
 //! events came; bytes are handed on as they are. It refuses to decide: what is a legal chunk or pull is
 //! the relay's business, who may speak the transfer task's.
 
-use std::future::ready;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use socketioxide::socket::DisconnectReason;
 
 use super::Gateway;
 use super::carrier::SocketRef;
@@ -32,7 +30,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A socket is about to enter the namespace.
 pub(super) fn prepare(gateway: &Gateway, socket: &SocketRef, peer: Arc<Peer>) {
-    on_disconnect(gateway, socket, &peer);
     let transfers = Transfers { gateway: gateway.clone(), peer: peer.clone() };
     Events::new(socket, peer, transfers)
         .on(event::SOURCE_OPEN, Transfers::open_source)
@@ -42,18 +39,6 @@ pub(super) fn prepare(gateway: &Gateway, socket: &SocketRef, peer: Arc<Peer>) {
         .on(event::SOURCE_END, Transfers::end_source)
         .on(event::SOURCE_FAIL, Transfers::fail_source)
         .on(event::SINK_DONE, Transfers::finish_sink);
-}
-
-fn on_disconnect(gateway: &Gateway, socket: &SocketRef, peer: &Arc<Peer>) {
-    let (gateway, peer) = (gateway.clone(), peer.clone());
-    socket.on_disconnect(move |socket: SocketRef, reason: DisconnectReason| {
-        for (_, transfer) in peer.transfers().drain() {
-            gateway.hub.lose_transfer(&transfer, peer.id);
-        }
-        peer.gate.clear();
-        gateway.forget_link(&socket, reason);
-        ready(())
-    });
 }
 
 /// One socket's half of the namespace.

@@ -14,12 +14,11 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
-use super::ask::ask;
 use super::disposition;
 use super::download::Download;
 use super::error::Refused;
 use super::range::{RangeAnswer, resolve};
-use crate::hub::{Described, Holder, Hub, Source, TransferCommand, TransferHandle};
+use crate::hub::{Described, Holder, Hub, Source, TransferCommand, TransferHandle, ask};
 use crate::protocol::{ErrorCode, Secret, TransferId, TransferState};
 
 /// What a shown file may do: nothing at all.

@@ -11,9 +11,9 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::PollSender;
 
-use super::ask::ask;
 use crate::hub::{
     Answer, Chunk, Full, Holder, Hub, Outcome, SinkBox, SinkKind, SinkPort, TransferCommand, TransferHandle,
+    ask,
 };
 use crate::protocol::limits::MAX_INTEGER;
 use crate::protocol::{Digest, Envelope, Refusal, rooms::Status};

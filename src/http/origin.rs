@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::error::Refused;
+use super::tus;
 use super::visit::PASSPHRASE;
 use crate::protocol::{ErrorCode, Refusal};
 
@@ -28,16 +29,21 @@ impl Origins {
     pub fn layer(&self) -> CorsLayer {
         let origins = self.clone();
         let allowed = AllowOrigin::predicate(move |origin: &HeaderValue, _| origins.allow(origin));
+        let sent = [header::CONTENT_TYPE, header::AUTHORIZATION, header::RANGE, PASSPHRASE];
+        let answered =
+            [header::CONTENT_RANGE, header::CONTENT_DISPOSITION, header::ACCEPT_RANGES, header::ETAG];
         CorsLayer::new()
             .allow_origin(allowed)
-            .allow_methods([Method::GET, Method::HEAD, Method::POST, Method::PUT])
-            .allow_headers([header::CONTENT_TYPE, header::AUTHORIZATION, header::RANGE, PASSPHRASE])
-            .expose_headers([
-                header::CONTENT_RANGE,
-                header::CONTENT_DISPOSITION,
-                header::ACCEPT_RANGES,
-                header::ETAG,
+            .allow_methods([
+                Method::GET,
+                Method::HEAD,
+                Method::POST,
+                Method::PUT,
+                Method::PATCH,
+                Method::DELETE,
             ])
+            .allow_headers(sent.into_iter().chain(tus::SENT).collect::<Vec<_>>())
+            .expose_headers(answered.into_iter().chain(tus::ANSWERED).collect::<Vec<_>>())
     }
 
     fn allow(&self, origin: &HeaderValue) -> bool {

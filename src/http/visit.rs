@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use axum::http::{HeaderMap, HeaderName};
 
-use super::ask::ask;
-use crate::hub::{Answer, Hub, Outcome, PeerPort, RoomCommand, RoomHandle, TransferCommand, TransferHandle};
+use crate::hub::{
+    Answer, Hub, Outcome, PeerPort, RoomCommand, RoomHandle, TransferCommand, TransferHandle, ask,
+};
 use crate::protocol::rooms::{Join, Joined};
 use crate::protocol::{DisplayName, ErrorCode, FileName, Passphrase, Refusal, RoomId};
 use crate::room::PeerId;

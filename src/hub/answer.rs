@@ -3,6 +3,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tokio::sync::oneshot;
+
 use crate::protocol::{ErrorCode, Refusal};
 
 /// What came of a request.
@@ -28,6 +30,17 @@ impl<T> Answer<T> {
     pub fn refuse(self, why: impl Into<Refusal>) {
         self.give(Err(why.into()));
     }
+}
+
+/// Hands out an answer to be sent along with a command, and waits until it is given: for those who can wait, so that
+/// they need no way back of their own.
+///
+/// # Errors
+/// What was answered; `overloaded` when the command found no room.
+pub async fn ask<T: Send + 'static>(how: impl FnOnce(Answer<T>)) -> Outcome<T> {
+    let (to, from) = oneshot::channel();
+    how(Answer::new(move |outcome| drop(to.send(outcome))));
+    from.await.unwrap_or(Err(ErrorCode::Overloaded.into()))
 }
 
 impl<T: Send + 'static> Answer<T> {

@@ -32,7 +32,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use self::answer::{Answer, Outcome};
+pub use self::answer::{Answer, Outcome, ask};
 pub use self::clock::Clock;
 pub use self::port::{Chunk, Full, Keeper, Keeping, PeerPort, SinkPort, SourcePort};
 pub use self::record::File;
@@ -51,9 +51,11 @@ use crate::protocol::rooms::{Join, Joined};
 use crate::protocol::transfers::ChunkSizes;
 use crate::protocol::{DropId, RoomId, Secret, TransferId};
 use crate::relay::{self, Budget};
-use crate::room::{self, PeerId};
+use crate::room::{self, PeerId, Shelved};
 use crate::transfer;
 pub use crate::transfer::Source;
+#[cfg(test)]
+pub(crate) use room_task::tests::options as test_options;
 
 /// What an operator may choose of rooms and transfers.
 #[derive(Debug, Clone)]
@@ -187,6 +189,19 @@ impl Hub {
         self.redirect(room, RoomCommand::Return { peer, port, key, answer });
     }
 
+    /// Whether a drop that is being stored by someone who need not be in its room could be offered there: whether
+    /// the passphrase is the room's, there is place, and no hook is against it. The drop may say less than it will.
+    pub fn weigh_stored(&self, shelved: Box<Shelved>, answer: Answer<()>) {
+        let room = shelved.drop.room.clone();
+        self.redirect(&room, RoomCommand::WeighStored { shelved, answer });
+    }
+
+    /// Offers a drop that is stored; one that its room knows is no error. Hooks are told, and were asked before.
+    pub fn offer_stored(&self, shelved: Box<Shelved>, answer: Answer<()>) {
+        let room = shelved.drop.room.clone();
+        self.redirect(&room, RoomCommand::OfferStored { shelved, answer });
+    }
+
     /// The room of this id.
     pub fn room(&self, id: &RoomId) -> Option<RoomHandle> {
         self.0.rooms.get(id).map(|room| room.clone())
@@ -303,7 +318,13 @@ impl Hub {
     /// Hands a command to the room, or, if it ended meanwhile, that of someone who enters to a new one.
     fn redirect(&self, id: &RoomId, mut command: RoomCommand) {
         loop {
-            let (RoomCommand::Join { .. } | RoomCommand::Return { .. }) = &command else { return };
+            let (RoomCommand::Join { .. }
+            | RoomCommand::Return { .. }
+            | RoomCommand::WeighStored { .. }
+            | RoomCommand::OfferStored { .. }) = &command
+            else {
+                return;
+            };
             if !self.0.rooms.contains_key(id) && self.0.rooms.len() >= self.0.options.rooms {
                 // Its answer says `overloaded`.
                 return;

@@ -86,6 +86,20 @@ pub enum Command {
         /// The way back.
         answer: Answer<OfferTaken>,
     },
+    /// Whether a drop that is being stored by someone who is not in the room may be offered in it, once it is.
+    WeighStored {
+        /// The drop, as far as it is known.
+        shelved: Box<Shelved>,
+        /// The way back.
+        answer: Answer<()>,
+    },
+    /// A drop of which all is stored, and which may be found already, by someone who need not be in the room.
+    OfferStored {
+        /// The drop.
+        shelved: Box<Shelved>,
+        /// The way back.
+        answer: Answer<()>,
+    },
     /// What is kept of the room.
     Shelf(Result<Vec<Shelved>, Refusal>),
     /// An offer that nobody who was asked about it is against.
@@ -157,6 +171,8 @@ impl Command {
             | Self::Reject { peer, .. }
             | Self::Steer { peer, .. } => Some(*peer),
             Self::NodeLost(_)
+            | Self::WeighStored { .. }
+            | Self::OfferStored { .. }
             | Self::Allowed(_)
             | Self::Shelf(_)
             | Self::Transfers { .. }

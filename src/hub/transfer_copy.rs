@@ -34,6 +34,8 @@ pub enum CopyWord {
         /// The way back.
         answer: Answer<()>,
     },
+    /// It was whole before the transfer began, and nobody was told yet.
+    WasWhole,
     /// It is not kept; or it was, and cannot be read any more.
     Lost {
         /// Who says so.
@@ -78,6 +80,7 @@ impl Task {
                 answer.give(outcome.map(drop));
             }
             CopyWord::Whole { answer, .. } => answer.refuse(ErrorCode::TransferClosed),
+            CopyWord::WasWhole => self.tell_stored(),
             CopyWord::Lost { peer, error } if self.work.is_by(peer) => {
                 tracing::warn!(transfer.id = %self.id, error = %error, "transfer is not kept");
                 let _ = self.give(Input::NotKept(error));

@@ -44,6 +44,8 @@ codes! {
     TransferClosed "transfer_closed" 410 "The transfer takes no more receivers or has ended; ask for it to be offered again.";
     Rejected "rejected" 409 "Everyone who has the offer said no; ask them, and offer it again.";
     UnexpectedChunk "unexpected_chunk" 409 "The chunk is not what was asked for; send what the newest pull asks for.";
+    UploadBusy "upload_busy" 423 "Another request sends to this upload; wait a little and ask with HEAD how far it is.";
+    UnsupportedMedia "unsupported_media" 415 "The body is not of the type that this address takes; see the protocol reference.";
     DigestMismatch "digest_mismatch" 422 "The bytes differ from their digest; receive them again.";
     TooLarge "too_large" 413 "This is larger than the server takes; send less at once.";
     RateLimited "rate_limited" 429 "Too much at once; wait a little and try again.";

@@ -91,6 +91,7 @@ impl Room {
             Input::Pick { peer, picked } => self.pick(peer, picked)?,
             Input::Steer { peer, transfer } => self.steer(peer, &transfer)?,
             Input::Status(status) => self.status(*status)?,
+            Input::OfferStored(shelved) => self.offer_stored(*shelved)?,
             Input::Restore(shelved) => self.restore(shelved),
             Input::Gone { transfer } => {
                 if !self.drops.forget_transfer(&transfer) {
@@ -325,7 +326,7 @@ impl Room {
 
 impl Door {
     /// The door as it is once someone new with this passphrase is in.
-    fn let_in(self, passphrase: Option<blake3::Hash>) -> Result<Self, Refusal> {
+    pub(super) fn let_in(self, passphrase: Option<blake3::Hash>) -> Result<Self, Refusal> {
         let said = passphrase.map_or(Self::Open, Self::Locked);
         let sentence = match (self, said) {
             (Self::Undecided, _) => return Ok(said),

@@ -180,6 +180,10 @@ pub enum Input {
     /// How a transfer stands: the snapshot is brought up to date and the drop's audience is told.
     /// `transfer_not_found` when the room has forgotten it.
     Status(Box<Status>),
+    /// A drop of which all is stored already, from someone who need not be in the room. Answered with
+    /// [`Reply::Restored`], of nothing when it is known; `not_allowed` without the room's passphrase, and what
+    /// [`Input::Offer`] is refused with for its size or for want of place.
+    OfferStored(Box<Shelved>),
     /// Drops that were kept and may be forgotten here. Answered with [`Reply::Restored`].
     Restore(Vec<Shelved>),
     /// A transfer's record is gone: it is no longer shown, and its drop not either once all are gone.
@@ -217,7 +221,7 @@ pub enum Reply {
         /// The transfer, or all of the drop that are not gone, in the order of the offer.
         transfers: Vec<TransferId>,
     },
-    /// To [`Input::Restore`]: those that were not known.
+    /// To [`Input::Restore`] and [`Input::OfferStored`]: those that were not known.
     Restored(Vec<Restored>),
     /// To [`Input::Steer`].
     Steer {

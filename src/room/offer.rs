@@ -76,17 +76,22 @@ impl Room {
     }
 
     fn must_be_offerable(&self, offer: &Offer) -> Result<(), Refusal> {
-        let (most, largest) = (self.options.files_per_drop, self.options.max_size.unwrap_or(u64::MAX));
         if offer.files.is_empty() {
             return refuse(ErrorCode::BadRequest, "The offer has no files; name at least one.");
         }
-        if offer.files.len() > most {
+        self.must_fit(offer.files.iter().map(|file| file.size))
+    }
+
+    /// Whether files of these sizes may be one drop.
+    pub(super) fn must_fit(&self, sizes: impl ExactSizeIterator<Item = Option<u64>>) -> Result<(), Refusal> {
+        let (most, largest) = (self.options.files_per_drop, self.options.max_size.unwrap_or(u64::MAX));
+        if sizes.len() > most {
             return refuse(
                 ErrorCode::TooLarge,
                 format!("One offer holds at most {most} files; offer the rest in another."),
             );
         }
-        if offer.files.iter().any(|file| file.size.is_some_and(|size| size > largest)) {
+        if sizes.flatten().any(|size| size > largest) {
             return refuse(
                 ErrorCode::TooLarge,
                 format!("This server takes files of at most {largest} bytes; offer smaller ones."),
@@ -126,19 +131,24 @@ impl Room {
     }
 
     /// The last check: it makes place, or refuses.
-    fn make_place(&mut self) -> Result<(), Refusal> {
-        if self.drops.len() < self.options.drops_per_room {
-            return Ok(());
+    pub(super) fn make_place(&mut self) -> Result<(), Refusal> {
+        if let Some(oldest) = self.must_give_way()? {
+            let transfers = self.drops.forget(&oldest);
+            self.forgotten(transfers);
         }
-        let Some(oldest) = self.drops.oldest_closed() else {
-            return refuse(
-                ErrorCode::RateLimited,
-                "Too many drops are under way in this room; wait until one has ended, or cancel one.",
-            );
-        };
-        let transfers = self.drops.forget(&oldest);
-        self.forgotten(transfers);
         Ok(())
+    }
+
+    /// Which drop has to go for another, if one has.
+    pub(super) fn must_give_way(&self) -> Result<Option<DropId>, Refusal> {
+        if self.drops.len() < self.options.drops_per_room {
+            return Ok(None);
+        }
+        let oldest = self.drops.oldest_closed().ok_or_else(|| {
+            let why = "Too many drops are under way in this room; wait until one has ended, or cancel one.";
+            Refusal::new(ErrorCode::RateLimited, why)
+        });
+        oldest.map(Some)
     }
 }
 

@@ -9,7 +9,7 @@ use super::drops::{Audience, Entry};
 use super::machine::{Door, Room};
 use super::{Event, Reply};
 use crate::protocol::rooms::{OfferedDrop, StoredCopy};
-use crate::protocol::{Digest, DropId, MemberId, Moment, TransferId, TransferState};
+use crate::protocol::{Digest, DropId, ErrorCode, MemberId, Moment, Refusal, TransferId, TransferState};
 
 /// A drop that is kept, or some of its transfers, as it is written down.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,6 +44,13 @@ pub struct Restored {
     pub shelved: Shelved,
 }
 
+impl Shelved {
+    /// Whether there is a copy of each of its transfers, and any.
+    fn is_whole(&self) -> bool {
+        !self.drop.transfers.is_empty() && self.drop.transfers.len() == self.copies.len()
+    }
+}
+
 impl Room {
     /// What is to be written down of one transfer of a drop.
     pub fn shelved(&self, drop: &DropId, transfer: &TransferId) -> Option<Shelved> {
@@ -61,15 +68,44 @@ impl Room {
         Some(Shelved { drop, copies: Vec::new(), only, passphrase })
     }
 
+    /// Whether a drop that someone stores who is not here could be offered now, once it is stored.
+    ///
+    /// # Errors
+    /// As [`Input::OfferStored`](super::Input::OfferStored).
+    pub fn weigh_stored(&self, shelved: &Shelved) -> Result<(), Refusal> {
+        self.door.let_in(shelved.passphrase)?;
+        self.must_fit(shelved.drop.transfers.iter().map(|offered| offered.size))?;
+        self.must_give_way().map(drop)
+    }
+
+    /// Takes in a drop that is stored.
+    pub(super) fn offer_stored(&mut self, shelved: Shelved) -> Result<Reply, Refusal> {
+        if self.knows(&shelved) {
+            return Ok(Reply::Restored(Vec::new()));
+        }
+        if shelved.drop.room != self.id || !shelved.is_whole() {
+            return Err(ErrorCode::Internal.into());
+        }
+        let door = self.door.let_in(shelved.passphrase)?;
+        self.weigh_stored(&shelved)?;
+        self.make_place()?;
+        self.door = door;
+        Ok(Reply::Restored(vec![self.bring(shelved)]))
+    }
+
+    fn knows(&self, shelved: &Shelved) -> bool {
+        let drop = &shelved.drop;
+        let transfers: Vec<_> = drop.transfers.iter().map(|offered| offered.transfer.clone()).collect();
+        self.drops.knows(&drop.drop, &transfers)
+    }
+
     /// Brings back what is not known here, as far as there is place.
     pub(super) fn restore(&mut self, shelved: Vec<Shelved>) -> Reply {
         let mut restored = Vec::new();
         for shelved in shelved {
-            let drop = &shelved.drop;
-            let transfers: Vec<_> = drop.transfers.iter().map(|offered| offered.transfer.clone()).collect();
-            let is_whole = !transfers.is_empty() && transfers.len() == shelved.copies.len();
             let has_place = self.drops.len() < self.options.drops_per_room;
-            if drop.room != self.id || !is_whole || !has_place || self.drops.knows(&drop.drop, &transfers) {
+            let is_ours = shelved.drop.room == self.id && shelved.is_whole();
+            if !is_ours || !has_place || self.knows(&shelved) {
                 continue;
             }
             match (self.door, shelved.passphrase.map(Door::Locked)) {
@@ -77,19 +113,24 @@ impl Room {
                 (door, Some(other)) if door != other => continue,
                 _ => {}
             }
-            let mut shown = drop.clone();
-            for (offered, copy) in shown.transfers.iter_mut().zip(&shelved.copies) {
-                (offered.state, offered.size) = (TransferState::Offered, Some(copy.size));
-                offered.copy = Some(StoredCopy::stored(copy.until));
-            }
-            let audience = shelved.only.clone().map_or(Audience::Everyone, Audience::Only);
-            let drop = Arc::new(shown.clone());
-            let entry = Entry { shown, audience };
-            let links = self.members.links_of(|member| entry.is_visible_to(member));
-            self.drops.add(entry);
-            self.tell(links, Event::Offered(Arc::clone(&drop)));
-            restored.push(Restored { drop, shelved });
+            restored.push(self.bring(shelved));
         }
         Reply::Restored(restored)
+    }
+
+    /// Puts a drop into the room and tells whoever may see it.
+    fn bring(&mut self, shelved: Shelved) -> Restored {
+        let mut shown = shelved.drop.clone();
+        for (offered, copy) in shown.transfers.iter_mut().zip(&shelved.copies) {
+            (offered.state, offered.size) = (TransferState::Offered, Some(copy.size));
+            offered.copy = Some(StoredCopy::stored(copy.until));
+        }
+        let audience = shelved.only.clone().map_or(Audience::Everyone, Audience::Only);
+        let drop = Arc::new(shown.clone());
+        let entry = Entry { shown, audience };
+        let links = self.members.links_of(|member| entry.is_visible_to(member));
+        self.drops.add(entry);
+        self.tell(links, Event::Offered(Arc::clone(&drop)));
+        Restored { drop, shelved }
     }
 }

@@ -790,6 +790,51 @@ fn a_room_takes_back_no_more_drops_than_it_may_have() {
     assert_eq!(restored(&mut rig(), kept), 2);
 }
 
+/// A drop of one file that someone stored who was never here.
+fn from_afar(number: u64, passphrase: Option<&str>) -> Box<Shelved> {
+    let mut elsewhere = two();
+    elsewhere.count = number * 10;
+    let (drop, _) = elsewhere.offer(1, 1, None);
+    let passphrase = passphrase.map(|words| blake3::hash(words.as_bytes()));
+    Box::new(Shelved { passphrase, ..shelved(&elsewhere, &drop) })
+}
+
+#[test]
+fn a_drop_that_is_stored_already_is_shown_to_those_who_are_there_and_opens_no_door() {
+    let mut rig = rig();
+    rig.ok(rig.joining(1, "ann", with_passphrase("sesame")));
+    rig.outputs();
+    for wrong in [None, Some("guess")] {
+        let drop = from_afar(1, wrong);
+        assert_eq!(rig.room.weigh_stored(&drop).unwrap_err().code, ErrorCode::NotAllowed);
+        rig.refused(Input::OfferStored(drop), ErrorCode::NotAllowed);
+    }
+    let drop = from_afar(1, Some("sesame"));
+    assert!(rig.room.weigh_stored(&drop).is_ok());
+    let Reply::Restored(news) = rig.ok(Input::OfferStored(drop.clone())) else { panic!() };
+    assert_eq!(news.len(), 1);
+    assert!(matches!(&rig.outputs()[..], [Output::Tell { event: Event::Offered(_), .. }]));
+    let Reply::Restored(news) = rig.ok(Input::OfferStored(drop)) else { panic!() };
+    assert!(news.is_empty(), "it is offered once");
+    assert!(rig.outputs().is_empty());
+}
+
+#[test]
+fn a_drop_that_is_stored_already_makes_place_as_any_other_and_decides_the_door_of_an_empty_room() {
+    let mut rig = rig();
+    for number in [1, 2] {
+        rig.ok(Input::OfferStored(from_afar(number, Some("sesame"))));
+    }
+    rig.refused(rig.joining(1, "ann", join(None, None)), ErrorCode::NotAllowed);
+    assert_eq!(rig.join(1, "ann", with_passphrase("sesame")).drops.len(), 2);
+    rig.refused(Input::OfferStored(from_afar(3, Some("sesame"))), ErrorCode::RateLimited);
+    let gone = from_afar(1, Some("sesame")).drop.transfers[0].transfer.clone();
+    rig.ok(Input::Status(status(gone, TransferState::Complete)));
+    rig.ok(Input::OfferStored(from_afar(3, Some("sesame"))));
+    let unfinished = Box::new(Shelved { copies: Vec::new(), ..*from_afar(4, Some("sesame")) });
+    rig.refused(Input::OfferStored(unfinished), ErrorCode::Internal);
+}
+
 #[test]
 fn who_comes_later_sees_what_became_of_the_copies() {
     let mut rig = two();

@@ -75,6 +75,9 @@ pub(super) fn root() -> Path {
     Path::from("chunks")
 }
 
+/// How often a chunk is looked for before it counts as lost. A sweep moves one at most twice within a grace.
+const LOOKS: usize = 3;
+
 /// The chunk that lies there, or none.
 pub(super) fn address_at(path: &Path) -> Option<Address> {
     Address::try_from(path.filename()?.to_owned()).ok()
@@ -133,10 +136,7 @@ impl Store {
         if piece.length > CHUNK as u64 {
             return Err(StoreError::Damaged);
         }
-        let bytes = match self.object(&piece.address.path()).await {
-            Err(StoreError::NotFound) => self.trashed_chunk(piece.address).await?,
-            other => other?,
-        };
+        let bytes = self.find_chunk(piece.address).await?;
         let (found, bytes) = spawn_blocking(move || (Address::of([&bytes]), bytes)).await?;
         if found == piece.address && bytes.len() as u64 == piece.length {
             Ok(bytes)
@@ -149,16 +149,21 @@ impl Store {
         Ok(self.objects().get(path).await?.bytes().await?)
     }
 
-    async fn trashed_chunk(&self, address: Address) -> Result<Bytes, StoreError> {
-        let mut listing = self.objects().list(Some(&address.trash()));
-        match listing.try_next().await? {
-            Some(object) => self.object(&object.location).await,
-            // It may have been brought back just now.
-            None => match self.object(&address.path()).await {
-                Err(StoreError::NotFound) => Err(StoreError::Damaged),
-                other => other,
-            },
+    /// Looks where it belongs and where it may have been taken away to. A sweep moves it from the one to the other
+    /// and back, perhaps just between two looks, so it looks more than once.
+    async fn find_chunk(&self, address: Address) -> Result<Bytes, StoreError> {
+        for _ in 0..LOOKS {
+            if let Some(bytes) = found(self.object(&address.path()).await)? {
+                return Ok(bytes);
+            }
+            let mut listing = self.objects().list(Some(&address.trash()));
+            while let Some(object) = found(listing.try_next().await.map_err(StoreError::from))?.flatten() {
+                if let Some(bytes) = found(self.object(&object.location).await)? {
+                    return Ok(bytes);
+                }
+            }
         }
+        Err(StoreError::Damaged)
     }
 
     /// Takes a chunk away; it is found there for a while. One that is gone already is no error.
@@ -185,6 +190,15 @@ impl Store {
             trashed.extend(Trashed::read(object.location, object.size));
         }
         Ok(trashed)
+    }
+}
+
+/// What there is, or nothing.
+fn found<T>(outcome: Result<T, StoreError>) -> Result<Option<T>, StoreError> {
+    match outcome {
+        Ok(value) => Ok(Some(value)),
+        Err(StoreError::NotFound) => Ok(None),
+        Err(error) => Err(error),
     }
 }
 

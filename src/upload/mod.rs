@@ -8,8 +8,7 @@
 //! each part `store.lifetime` after it came, a plan of which nothing is here after one to two hours.
 //!
 //! **Bounds.** [`MOST_CHUNKS`] chunks of at most [`CHUNK`] bytes; the file as `store.max_size` and `store.quota`
-//! allow. Of each, requests beyond a number at once wait for a while, without being read, and are then refused as
-//! `overloaded`. A chunk that comes in holds 13 MiB at most, a file that is put together 12 MiB.
+//! allow. Requests beyond a number at once wait for a while, without being read, and are then refused as `overloaded`. A chunk that comes in holds 13 MiB at most, a file that is put together 12 MiB.
 //!
 //! **MD5** finds accidents, not attackers: whoever makes two files of one MD5 can have one taken for the other.
 
@@ -50,8 +49,6 @@ use crate::store::{Manifest, Reader, Store};
 /// Bytes of a chunk, at most.
 pub const CHUNK: u64 = 64 << 20;
 
-/// Chunks that come in at once, at most.
-const CHUNKS_AT_ONCE: usize = 32;
 /// Handshakes that are read at once, at most.
 const HANDSHAKES_AT_ONCE: usize = 16;
 /// Files that are put together at once, at most: each keeps a processor busy.
@@ -85,13 +82,13 @@ struct Inner {
 }
 
 impl Uploads {
-    /// Keeps uploads in `store`. Call it within a runtime.
-    pub fn new(store: Store) -> Self {
+    /// Keeps uploads in `store`; `at_once` chunks come in at once, at most. Call it within a runtime.
+    pub fn new(store: Store, at_once: usize) -> Self {
         let uploads = Self(Arc::new(Inner {
             store,
             plans: Plans::default(),
             finishing: Finishing::default(),
-            chunks: Line::new(CHUNKS_AT_ONCE, WAITING),
+            chunks: Line::new(at_once, WAITING),
             handshakes: Line::new(HANDSHAKES_AT_ONCE, WAITING),
             finishes: Semaphore::new(FINISHES_AT_ONCE),
             ended: CancellationToken::new(),

@@ -12,7 +12,7 @@ const MAX: u64 = 1000;
 
 pub(super) fn uploads(lifetime: Duration) -> Uploads {
     let options = Options { place: Place::Memory, lifetime, max_size: MAX, quota: 5 * MAX, grace: GRACE };
-    Uploads::new(Store::open(options, []).unwrap())
+    Uploads::new(Store::open(options, []).unwrap(), 32)
 }
 
 fn md5(bytes: &[u8]) -> String {
@@ -110,7 +110,7 @@ async fn what_was_acknowledged_is_there_for_another_process_and_nothing_is_left_
         let place = Place::Folder(folder.path().join("data"));
         let options =
             Options { place, lifetime: Duration::from_secs(60), max_size: MAX, quota: MAX, grace: GRACE };
-        Uploads::new(Store::open(options, []).unwrap())
+        Uploads::new(Store::open(options, []).unwrap(), 32)
     };
     let chunks: [&[u8]; 3] = [b"one", b"two", b"three"];
     let before = Client::new(&open(), &chunks);
@@ -273,7 +273,7 @@ async fn without_room_a_handshake_says_so() {
         quota: 10,
         grace: GRACE,
     };
-    let uploads = Uploads::new(Store::open(options, []).unwrap());
+    let uploads = Uploads::new(Store::open(options, []).unwrap(), 32);
     let full = Client::new(&uploads, &[b"0123456789"]);
     full.handshake().await.unwrap();
     assert_eq!(full.send(0).await, Ok(here()));

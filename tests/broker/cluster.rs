@@ -8,7 +8,8 @@ use roomdrop::broker::{Broker, Delivery, Heard, Key};
 use tokio::time::Instant;
 
 use crate::node::{LIFETIME, Member, chunk, heard, options, room, transfer, word};
-use crate::server::{Server, eventually};
+use crate::server::Server;
+use crate::wait::eventually;
 
 /// The slots of each master.
 const SLOTS: [(u16, u16); 3] = [(0, 5460), (5461, 10922), (10923, 16383)];

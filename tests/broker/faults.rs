@@ -9,7 +9,8 @@ use tokio::time::Instant;
 
 use crate::node::{LIFETIME, Member, chunk, entries, heard, options, room, transfer, word};
 use crate::proxy::Proxy;
-use crate::server::{Server, eventually, stays};
+use crate::server::{Server, stays};
+use crate::wait::eventually;
 
 /// Bytes move again within this after Redis's return.
 const QUICK: Duration = Duration::from_millis(2000);

@@ -17,6 +17,7 @@ mod port;
 mod promises;
 mod proxy;
 mod server;
+mod wait;
 
 /// Each promise as a test of its own, with one Redis and with a cluster.
 macro_rules! promises {

@@ -13,7 +13,7 @@ use roomdrop::protocol::{RoomId, TransferId};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use crate::server::LONG;
+use crate::wait::LONG;
 
 pub(crate) const LIFETIME: Duration = Duration::from_secs(600);
 
@@ -66,7 +66,7 @@ impl Member {
     }
 
     pub(crate) async fn is_whole(&self) {
-        crate::server::eventually("Redis is there", async || self.broker.is_there().then_some(())).await;
+        crate::wait::eventually("Redis is there", async || self.broker.is_there().then_some(())).await;
     }
 
     pub(crate) async fn next(&mut self) -> Delivery {

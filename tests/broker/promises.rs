@@ -10,7 +10,8 @@ use roomdrop::protocol::Digest;
 use roomdrop::protocol::node::{Body, Frame, NodeId};
 
 use crate::node::{LIFETIME, Member, chunk, entries, heard, room, transfer, word};
-use crate::server::{eventually, stays};
+use crate::server::stays;
+use crate::wait::eventually;
 
 fn record(epoch: u64, value: &str) -> Record {
     Record { epoch, value: Bytes::from(value.to_owned()) }

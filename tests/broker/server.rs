@@ -11,9 +11,7 @@ use tokio::net::TcpStream;
 use tokio::time::{interval, timeout};
 
 use super::port::Port;
-
-/// Longer than anything here takes; only a broken promise waits for it.
-pub(crate) const LONG: Duration = Duration::from_secs(20);
+use super::wait::{LONG, eventually};
 
 /// What it says, in its folder; shown when a test fails.
 const LOG: &str = "redis.log";
@@ -26,20 +24,6 @@ pub(crate) struct Server {
     arguments: Vec<String>,
     dir: TempDir,
     process: Option<Child>,
-}
-
-/// Waits for a condition.
-pub(crate) async fn eventually<T>(what: &str, mut check: impl AsyncFnMut() -> Option<T>) -> T {
-    let waiting = async {
-        let mut tick = interval(Duration::from_millis(10));
-        loop {
-            tick.tick().await;
-            if let Some(found) = check().await {
-                return found;
-            }
-        }
-    };
-    timeout(LONG, waiting).await.unwrap_or_else(|_| panic!("waited in vain: {what}"))
 }
 
 /// Waits, and checks all the while that something stays so.

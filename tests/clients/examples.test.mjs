@@ -78,6 +78,21 @@ for (const [sender, receiver] of [
   });
 }
 
+test('upload.mjs goes on after its link is cut, and its file is there for whoever comes then', async () => {
+  const { room, name, bytes, path, target } = files(24 * MIB + 1);
+  const network = await startProxy(server.port);
+  try {
+    const sending = start('upload.mjs', network.url, room, path);
+    await until('some of it is on its way', () => network.up > 4 * MIB, () => sending.said);
+    network.cut();
+    await sending.succeeded();
+    await start('receive.mjs', server.url, room, target).succeeded();
+    assert.equal(sha256(readFileSync(join(target, name))), sha256(bytes));
+  } finally {
+    network.close();
+  }
+});
+
 test('curl.sh sends and receives with nothing but curl', async () => {
   const { room, target } = files(0);
   const program = startIn(target, 'curl.sh', `${server.url}/rooms/${room}`);

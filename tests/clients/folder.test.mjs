@@ -5,7 +5,6 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -13,8 +12,8 @@ import { KIB, MIB, randomFile, sha256 } from './harness/bytes.mjs';
 import { curl } from './harness/curl.mjs';
 import { refused } from './harness/envelope.mjs';
 import { withstandsBadRanges } from './harness/ranges.mjs';
+import { raw } from './harness/raw.mjs';
 import { startNode } from './harness/server.mjs';
-import { within } from './harness/wait.mjs';
 
 const SIZE = 3 * MIB + 7;
 const SECRET = 'this must never leave the machine';
@@ -152,7 +151,7 @@ test('nothing but the files in it can be had, however it is asked for', async ()
     `/download/${'x'.repeat(8000)}`,
   ];
   for (const path of tricks) {
-    const { status, body } = await raw('GET', path);
+    const { status, body } = await asIs(path);
     assert.ok([400, 404].includes(status), `${path}: ${status}`);
     assert.ok(!body.includes(SECRET) && !body.includes('root:'), path);
     if (status === 404) refused(JSON.parse(body), 'not_found');
@@ -217,12 +216,8 @@ function put(path, content, age = 3600) {
 const url = (path) => `${server.url}/download/${path}`;
 
 /** A request with the path as it stands here, which HTTP clients would tidy up or refuse. */
-async function raw(method, path) {
-  const socket = connect(server.port, '127.0.0.1');
-  socket.write(`${method} ${path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n`);
-  let answer = '';
-  socket.setEncoding('latin1').on('data', (text) => (answer += text));
-  await within(new Promise((resolve) => socket.once('close', resolve)), `the answer to ${path}`);
+async function asIs(path) {
+  const answer = await raw(server.port, `GET ${path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n`);
   const [head, ...body] = answer.split('\r\n\r\n');
   return { status: Number(head.split(' ')[1]), body: body.join('\r\n\r\n') };
 }

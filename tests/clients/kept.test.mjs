@@ -2,7 +2,7 @@
 // their sender, before and after the server was killed.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join as joinPath } from 'node:path';
 import { after, test } from 'node:test';
@@ -11,6 +11,7 @@ import { closeAll } from './harness/clients.mjs';
 import { startCluster } from './harness/cluster.mjs';
 import { curl } from './harness/curl.mjs';
 import { ok } from './harness/envelope.mjs';
+import { filesBelow } from './harness/folder.mjs';
 import { finish, join, newRoom } from './harness/people.mjs';
 import { startS3 } from './harness/s3.mjs';
 import { startNode } from './harness/server.mjs';
@@ -50,17 +51,6 @@ async function keep(sender, bytes, { name = 'kept.bin', live = false, chunk } = 
 
 const copyIs = (person, transfer, state) =>
   person.status(transfer, (data) => data.copy?.state === state, `its copy is ${state}`);
-
-/** All files below a folder, in bytes. */
-function filesBelow(folder) {
-  try {
-    const names = readdirSync(folder, { recursive: true });
-    return names.filter((name) => statSync(joinPath(folder, name)).isFile());
-  } catch (error) {
-    if (error.code === 'ENOENT') return [];
-    throw error;
-  }
-}
 
 const get = (server, accepted, ...options) => curl(new URL(accepted.url, server.url).href, ...options);
 

@@ -9,6 +9,7 @@ import { assertLegalStatuses, ok, refused } from './harness/envelope.mjs';
 import { finish, join, newRoom } from './harness/people.mjs';
 import { startProxy } from './harness/proxy.mjs';
 import { startServer } from './harness/server.mjs';
+import { Sink } from './harness/sink.mjs';
 import { Source } from './harness/source.mjs';
 
 // More than any window holds: its beginning is gone for good once so much has passed.
@@ -70,6 +71,27 @@ test('who comes too late for a live stream is told so', async () => {
   await finish(sink, bytes);
   await sender.state(transfer, 'complete');
   refused(await late.rooms.ask('transfer:accept', { transfer }), 'transfer_closed');
+});
+
+test('who accepted a live stream in time and opens it too late is told so', async () => {
+  const { sender, receivers } = await people(2);
+  const [early, late] = receivers;
+  const { transfer, source } = await sender.send(randomFile(LONG), { live: true });
+  const accepted = await late.accept(transfer);
+  const sink = await early.receive(transfer);
+  source.feed(transfer, LONG);
+  await sink.reaches(LONG);
+  const tooLate = new Sink(late.transfers, accepted);
+  await tooLate.open();
+  const problem = await late.transfers.inbox.next('problem', () => true, 'that it is too late');
+  assert.equal(problem.data.event, 'sink:open');
+  refused(problem, 'transfer_closed');
+  await late.status(
+    transfer,
+    ({ receivers: all }) => all.some(({ member, state }) => member === late.id && state === 'failed'),
+    'it has failed for the one that was too late',
+  );
+  ok(await sender.transfers.ask('source:end', { transfer, size: LONG }));
 });
 
 test('a live stream waits for its slowest receiver, since it cannot go back', async () => {

@@ -11,17 +11,15 @@
 mod folder;
 mod promises;
 mod s3;
+#[path = "../broker/wait.rs"]
+mod wait;
 
 use std::time::Duration;
 
 use roomdrop::store::{GRACE, Options, Place, Store};
-use tokio::time::{interval, timeout};
 
 /// Bytes that a store of the tests may keep.
 const QUOTA: u64 = 64 << 20;
-/// How long a condition may take to hold.
-const LONG: Duration = Duration::from_secs(60);
-
 /// Each promise as a test of its own, with each adapter.
 macro_rules! promises {
     ($($promise:ident,)*) => {
@@ -105,18 +103,4 @@ impl Shelf {
         let environment = self.environment.iter().map(|(key, value)| (key.into(), value.into()));
         Store::open(options, environment).unwrap()
     }
-}
-
-/// Waits for a condition.
-pub(crate) async fn eventually<T>(what: &str, mut check: impl AsyncFnMut() -> Option<T>) -> T {
-    let waiting = async {
-        let mut tick = interval(Duration::from_millis(10));
-        loop {
-            tick.tick().await;
-            if let Some(found) = check().await {
-                return found;
-            }
-        }
-    };
-    timeout(LONG, waiting).await.unwrap_or_else(|_| panic!("waited in vain: {what}"))
 }

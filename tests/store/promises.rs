@@ -8,7 +8,8 @@ use rand::{RngExt, SeedableRng};
 use roomdrop::protocol::Digest;
 use roomdrop::store::{CHUNK, Ingest, Manifest, ManifestId, Options, RecordKey, Store, StoreError, Whole};
 
-use crate::{QUOTA, Shelf, eventually};
+use crate::wait::eventually;
+use crate::{QUOTA, Shelf};
 
 pub(crate) fn bytes(seed: u64, count: usize) -> Bytes {
     let mut bytes = vec![0; count];

@@ -29,7 +29,7 @@ export type FolderPath = string;
 
 export type Digest = string;
 
-export type ErrorCode = "bad_request" | "not_allowed" | "room_not_found" | "room_full" | "drop_not_found" | "transfer_not_found" | "transfer_closed" | "rejected" | "unexpected_chunk" | "digest_mismatch" | "too_large" | "rate_limited" | "overloaded" | "source_lost" | "source_failed" | "fetch_failed" | "too_slow" | "range_not_satisfiable" | "precondition_failed" | "not_found" | "storage_full" | "storage_unavailable" | "method_not_allowed" | "expired" | "internal";
+export type ErrorCode = "bad_request" | "not_allowed" | "room_not_found" | "room_full" | "drop_not_found" | "transfer_not_found" | "transfer_closed" | "rejected" | "unexpected_chunk" | "upload_busy" | "unsupported_media" | "digest_mismatch" | "too_large" | "rate_limited" | "overloaded" | "source_lost" | "source_failed" | "fetch_failed" | "too_slow" | "range_not_satisfiable" | "precondition_failed" | "not_found" | "storage_full" | "storage_unavailable" | "method_not_allowed" | "expired" | "internal";
 
 export type Envelope<T> = { 
 /**

@@ -20,6 +20,15 @@ pub(super) enum Fate {
     Over(Refusal),
 }
 
+/// Whether bytes are waited for that its sender has not sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Body {
+    /// They were asked for, and none is at hand.
+    Owed,
+    /// None was asked for, or some are at hand, or there are no more.
+    NotOwed,
+}
+
 /// What is remembered from one look to the next.
 #[derive(Debug)]
 pub(super) struct Judge {
@@ -27,21 +36,23 @@ pub(super) struct Judge {
     me: MemberId,
     /// How long nothing may move, while someone waits for it.
     patience: Duration,
-    suspended_since: Option<Instant>,
+    still_since: Option<Instant>,
 }
 
 impl Judge {
     pub(super) fn new(me: MemberId, patience: Duration) -> Self {
-        Self { me, patience, suspended_since: None }
+        Self { me, patience, still_since: None }
     }
 
     /// Judges what is known at `now`.
-    pub(super) fn look(&mut self, now: Instant, view: &View) -> Fate {
+    pub(super) fn look(&mut self, now: Instant, view: &View, body: Body) -> Fate {
         let status = view.status.as_deref().map(|envelope| &envelope.data);
         let state = status.map_or(TransferState::Offered, |status| status.state);
-        let is_suspended = state == TransferState::Suspended;
-        self.suspended_since = is_suspended.then(|| self.suspended_since.unwrap_or(now));
         let copy = status.and_then(|status| status.copy.as_ref()).map(|copy| copy.state);
+        // A copy is no receiver: that it waits for bytes shows in no state.
+        let is_copy_waiting = copy == Some(CopyState::Storing) && body == Body::Owed;
+        let is_still = state == TransferState::Suspended || is_copy_waiting;
+        self.still_since = is_still.then(|| self.still_since.unwrap_or(now));
         match status {
             Some(status) if state == TransferState::Failed => {
                 return Fate::Over(status.error.unwrap_or(ErrorCode::Internal).into());
@@ -86,7 +97,7 @@ impl Judge {
 
     /// When to look again, if nothing is new before.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.suspended_since.map(|since| since + self.patience)
+        self.still_since.map(|since| since + self.patience)
     }
 
     /// Whether nobody who has the offer, or is in the room and might take it, has not said no.
@@ -161,7 +172,7 @@ mod tests {
 
     fn look(present: &[&str], state: TransferState, sent: u64, receivers: &[(&str, ReceiverState)]) -> Fate {
         let view = view(present, Some(status(state, sent, receivers)));
-        Judge::new(member("me"), PATIENCE).look(Instant::now(), &view)
+        Judge::new(member("me"), PATIENCE).look(Instant::now(), &view, Body::NotOwed)
     }
 
     fn code(fate: &Fate) -> Option<ErrorCode> {
@@ -175,7 +186,11 @@ mod tests {
     fn it_goes_on_while_anyone_may_still_take_it() {
         use TransferState::{Active, Offered, Suspended};
         let mut judge = Judge::new(member("me"), PATIENCE);
-        assert_eq!(judge.look(Instant::now(), &view(&["me"], None)), Fate::Open, "nobody is there yet");
+        assert_eq!(
+            judge.look(Instant::now(), &view(&["me"], None), Body::NotOwed),
+            Fate::Open,
+            "nobody is there yet"
+        );
         for (present, state, sent, receivers) in [
             (vec!["me", "a"], Offered, 0, vec![("a", Invited)]),
             (vec!["me", "a", "b"], Offered, 0, vec![("a", Rejected)]),
@@ -203,7 +218,7 @@ mod tests {
             assert_eq!(code(&fate), Some(expected));
         }
         let closed = View { asked: Asked::Closed, ..view(&["me"], None) };
-        let fate = Judge::new(member("me"), PATIENCE).look(Instant::now(), &closed);
+        let fate = Judge::new(member("me"), PATIENCE).look(Instant::now(), &closed, Body::NotOwed);
         assert_eq!(code(&fate), Some(ErrorCode::Overloaded));
     }
 
@@ -219,8 +234,26 @@ mod tests {
             let mut status = Arc::unwrap_or_clone(status(state, 5, &[receivers]));
             status.data.copy = Some(copy);
             let view = view(&["me", "a"], Some(Arc::new(status)));
-            assert_eq!(Judge::new(member("me"), PATIENCE).look(Instant::now(), &view), expected);
+            assert_eq!(
+                Judge::new(member("me"), PATIENCE).look(Instant::now(), &view, Body::NotOwed),
+                expected
+            );
         }
+    }
+
+    #[test]
+    fn a_body_that_its_copy_waits_for_is_borne_for_the_patience_and_no_longer() {
+        let mut storing = Arc::unwrap_or_clone(status(TransferState::Offered, 5, &[]));
+        storing.data.copy = Some(StoredCopy::storing());
+        let view = view(&["me"], Some(Arc::new(storing)));
+        let mut judge = Judge::new(member("me"), PATIENCE);
+        let start = Instant::now();
+        assert_eq!(judge.look(start, &view, Body::Owed), Fate::Open);
+        let late = start + PATIENCE;
+        assert_eq!(judge.look(late, &view, Body::NotOwed), Fate::Open, "bytes came");
+        assert_eq!(judge.look(late, &view, Body::Owed), Fate::Open);
+        assert_eq!(judge.deadline(), Some(late + PATIENCE));
+        assert_eq!(code(&judge.look(late + PATIENCE, &view, Body::Owed)), Some(ErrorCode::TooSlow));
     }
 
     #[test]
@@ -229,11 +262,11 @@ mod tests {
         let still = view(&["me", "a"], Some(status(TransferState::Suspended, 5, &[("a", Away)])));
         let moving = view(&["me", "a"], Some(status(TransferState::Active, 5, &[("a", Receiving)])));
         let began = Instant::now();
-        assert_eq!(judge.look(began, &still), Fate::Open);
+        assert_eq!(judge.look(began, &still, Body::NotOwed), Fate::Open);
         assert_eq!(judge.deadline(), Some(began + PATIENCE));
-        assert_eq!(judge.look(began + PATIENCE / 2, &moving), Fate::Open);
+        assert_eq!(judge.look(began + PATIENCE / 2, &moving, Body::NotOwed), Fate::Open);
         assert_eq!(judge.deadline(), None);
-        assert_eq!(judge.look(began + PATIENCE, &still), Fate::Open, "it moved meanwhile");
-        assert_eq!(code(&judge.look(began + PATIENCE * 2, &still)), Some(ErrorCode::TooSlow));
+        assert_eq!(judge.look(began + PATIENCE, &still, Body::NotOwed), Fate::Open, "it moved meanwhile");
+        assert_eq!(code(&judge.look(began + PATIENCE * 2, &still, Body::NotOwed)), Some(ErrorCode::TooSlow));
     }
 }

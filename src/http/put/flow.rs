@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
-use super::fate::{Fate, Judge};
+use super::fate::{self, Fate, Judge};
 use super::hash::Hash;
 use super::view::{Asked, Given, View};
 use crate::hub::{Answer, Hub, Outcome, TransferCommand, TransferHandle};
@@ -74,7 +74,7 @@ impl Flow {
             if self.size == Some(progress.offset) {
                 break;
             }
-            let (fate, credit) = self.look(progress.offset);
+            let (fate, credit) = self.look(progress.offset, progress.at_hand.is_empty());
             if let Fate::Over(refusal) = fate {
                 return Err(refusal);
             }
@@ -98,13 +98,17 @@ impl Flow {
     }
 
     /// What is known now: how it stands, and the lane and the credit, if there is any.
-    fn look(&mut self, offset: u64) -> (Fate, Option<(u64, u64)>) {
+    fn look(&mut self, offset: u64, is_more_needed: bool) -> (Fate, Option<(u64, u64)>) {
         let view = self.view.borrow_and_update();
         let credit = match view.asked {
             Asked::Pull { lane, limit } if limit > offset => Some((lane, limit - offset)),
             _ => None,
         };
-        (self.judge.look(Instant::now(), &view), credit)
+        let body = match credit {
+            Some(_) if is_more_needed => fate::Body::Owed,
+            _ => fate::Body::NotOwed,
+        };
+        (self.judge.look(Instant::now(), &view, body), credit)
     }
 
     async fn hand_on(&mut self, progress: &mut Progress, lane: u64, credit: u64) {
@@ -127,7 +131,7 @@ impl Flow {
         self.transfer.send_when_there_is_room(end).await;
         self.told.send_modify(|view| view.given = Given::All);
         loop {
-            match self.look(size).0 {
+            match self.look(size, false).0 {
                 Fate::Open => drop(self.wait(false).await),
                 Fate::Delivered => return Ok(Delivered { size, digest }),
                 Fate::Over(refusal) => return Err(refusal),

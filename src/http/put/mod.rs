@@ -25,12 +25,11 @@ use tokio::sync::watch;
 use self::fate::Judge;
 use self::flow::Flow;
 use self::view::{Given, Link, Port, View};
-use super::ask::ask;
 use super::error::Refused;
 use super::parting;
 use super::visit::{Place, Visit};
 use crate::hub::{
-    Answer, Hub, Outcome, RoomCommand, Source, SourceBox, TransferCommand, TransferHandle, Wish,
+    Answer, Hub, Outcome, RoomCommand, Source, SourceBox, TransferCommand, TransferHandle, Wish, ask,
 };
 use crate::net;
 use crate::protocol::http::{Delivered, DeliveredTo};
@@ -80,7 +79,7 @@ pub(super) async fn nameless(State(hub): State<Hub>, request: Request) -> Respon
 }
 
 /// Ends the words with a line, for those who read them in a terminal.
-async fn finish(hub: &Hub, response: Response, rest: Option<Body>) -> Response {
+pub(super) async fn finish(hub: &Hub, response: Response, rest: Option<Body>) -> Response {
     let (mut head, words) = response.into_parts();
     head.headers.remove(CONTENT_LENGTH);
     let words = http_body_util::Limited::new(words, ANSWER).collect().await;

@@ -180,7 +180,7 @@ mod tests {
         let minute = Duration::from_secs(60);
         let options =
             Options { place: Place::Memory, lifetime: minute, max_size: 9999, quota: 9999, grace: GRACE };
-        let uploads = Uploads::new(Store::open(options, []).unwrap());
+        let uploads = Uploads::new(Store::open(options, []).unwrap(), 32);
         let headers = HeaderMap::from_iter([(
             CONTENT_TYPE,
             HeaderValue::from_static("multipart/form-data; boundary=b"),

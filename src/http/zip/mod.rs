@@ -19,11 +19,10 @@ use serde::Deserialize;
 
 use self::body::{Part, ZipBody};
 use self::framing::Entry;
-use super::ask::ask;
 use super::content::PATIENCE;
 use super::disposition;
 use super::error::Refused;
-use crate::hub::{Answer, File, Hub, Outcome, RoomCommand, RoomHandle, TransferCommand, TransferHandle};
+use crate::hub::{Answer, File, Hub, Outcome, RoomCommand, RoomHandle, TransferCommand, TransferHandle, ask};
 use crate::protocol::{DropId, ErrorCode, MemberId, Secret, TransferId};
 
 #[derive(Debug, Default, Deserialize)]

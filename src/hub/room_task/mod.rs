@@ -29,7 +29,7 @@ mod people;
 mod queue;
 mod shelf;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;

@@ -4,12 +4,13 @@
 use super::super::answer::{Answer, Outcome};
 use super::super::random;
 use super::super::room_handle::{Asked, Command};
+use super::super::transfer_copy::CopyWord;
 use super::Task;
-use super::people::Owed;
+use super::people::{Owed, wrong};
 use crate::hooks::{Event, Kind, Offering};
 use crate::protocol::rooms::{Offer, OfferTaken, OfferedDrop};
 use crate::protocol::{DropId, ErrorCode, MemberId, TransferId};
-use crate::room::{Input, PeerId};
+use crate::room::{Input, PeerId, Reply, Shelved};
 use crate::transfer::Source;
 
 impl Task {
@@ -53,6 +54,42 @@ impl Task {
         let room = self.shown().room();
         let shown = room.preview(self.now(), *peer, offer.clone(), drop.clone(), transfers.clone())?;
         Ok(Event::offered(&Offering { drop: &shown, to: offer.to.as_deref() }))
+    }
+
+    /// Whether a drop that is being stored may be offered: by the room, and by the hooks that are asked.
+    pub(super) fn weigh_stored(&self, shelved: &Shelved, answer: Answer<()>) {
+        if let Err(refusal) = self.shown().room().weigh_stored(shelved) {
+            return answer.refuse(refusal);
+        }
+        if self.hub.transfers_left() < shelved.drop.transfers.len() {
+            return answer.refuse(ErrorCode::Overloaded);
+        }
+        if !self.hub.hooks().judge() {
+            return answer.give(Ok(()));
+        }
+        let event = Event::offered(&Offering { drop: &shelved.drop, to: shelved.only.as_deref() });
+        let hooks = self.hub.hooks().clone();
+        self.hub.spawn(async move { answer.give(hooks.ask(&event).await) });
+    }
+
+    /// A drop that was stored by someone who is not here is offered, or is not.
+    pub(super) fn settle_stored(&mut self, outcome: Outcome<Reply>, answer: Answer<()>) {
+        let restored = match outcome {
+            Ok(Reply::Restored(restored)) => restored,
+            other => return answer.give(wrong(other)),
+        };
+        let drops: Vec<_> = restored.iter().map(|restored| restored.drop.clone()).collect();
+        self.start_restored(restored);
+        for drop in drops {
+            self.tell_hooks(&drop, None);
+            tracing::info!(room.id = %drop.room, drop.id = %drop.drop, "stored drop offered");
+            for offered in &drop.transfers {
+                if let Some(transfer) = self.hub.transfer(&offered.transfer) {
+                    transfer.send(CopyWord::WasWhole.into());
+                }
+            }
+        }
+        answer.give(Ok(()));
     }
 
     /// Tells the hooks of a drop that is offered now.

@@ -29,6 +29,7 @@ pub(super) enum Owed {
     Leave(Answer<()>),
     Say(Answer<Said>),
     Restore,
+    OfferStored(Answer<()>),
     Offer { source: Source, to: Option<Vec<MemberId>>, answer: Answer<OfferTaken> },
     Nothing,
 }
@@ -92,6 +93,11 @@ impl Task {
             }
             Command::Shelf(read) => self.take_shelf(read),
             Command::Allowed(asked) => self.submit_offer(*asked),
+            Command::WeighStored { shelved, answer } => self.weigh_stored(&shelved, answer),
+            Command::OfferStored { shelved, answer } => {
+                self.submit_rules_if_new();
+                self.submit(Input::OfferStored(shelved), Owed::OfferStored(answer));
+            }
             Command::Accept { peer, transfer, answer } => self.accept(peer, transfer, answer),
             Command::AcceptDrop { peer, drop, answer } => self.accept_drop(peer, drop, answer),
             Command::Reject { peer, picked, answer } => self.reject(peer, picked, answer),
@@ -181,6 +187,7 @@ impl Task {
                     self.start_restored(restored);
                 }
             }
+            Owed::OfferStored(answer) => self.settle_stored(outcome, answer),
             Owed::Nothing => {}
         }
     }
@@ -343,7 +350,7 @@ impl Task {
 }
 
 /// A reply that the room never gives to this input; a refusal stays one.
-fn wrong<T>(outcome: Outcome<Reply>) -> Outcome<T> {
+pub(super) fn wrong<T>(outcome: Outcome<Reply>) -> Outcome<T> {
     Err(outcome.err().unwrap_or_else(|| ErrorCode::Internal.into()))
 }
 

@@ -217,6 +217,7 @@ pub(super) fn peer_of(input: &Input) -> Option<PeerId> {
         | Input::NodeLost { .. }
         | Input::Status(_)
         | Input::Restore(_)
+        | Input::OfferStored(_)
         | Input::Gone { .. }
         | Input::Tick => None,
     }

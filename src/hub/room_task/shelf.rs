@@ -35,7 +35,11 @@ impl Task {
         let peer = command.peer();
         let waits = matches!(&self.shelf, Shelf::Reading(waiting)
             if peer.is_some() && waiting.iter().any(|before| before.peer() == peer));
-        if !waits && !matches!(command, Command::Join { .. }) {
+        let needs_it = matches!(
+            command,
+            Command::Join { .. } | Command::WeighStored { .. } | Command::OfferStored { .. }
+        );
+        if !waits && !needs_it {
             return Some(command);
         }
         match &mut self.shelf {

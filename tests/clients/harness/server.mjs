@@ -2,7 +2,7 @@
 // awaited. What it writes is kept, since some tests look for what must not be in it.
 
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -93,6 +93,11 @@ class Server {
     const status = readFileSync(`/proc/${this.pid}/status`, 'utf8');
     const [now, most] = ['VmRSS', 'VmHWM'].map((key) => Number(new RegExp(`${key}:\\s+(\\d+) kB`).exec(status)[1]));
     return { now: now / 1024, most: most / 1024 };
+  }
+
+  /** How many files, sockets and the like it has open. */
+  descriptors() {
+    return readdirSync(`/proc/${this.pid}/fd`).length;
   }
 
   /** Ends it without a word, as a power cut does. */

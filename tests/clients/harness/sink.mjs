@@ -201,6 +201,6 @@ export class Sink {
   }
 
   #seen() {
-    return `it holds ${this.held} of ${this.size} on lane ${this.lane}, asked for ${this.#limit}, faults: ${this.faults}`;
+    return `it holds ${this.held} of ${this.size} on lane ${this.lane}, asked for ${this.#limit}, faults: ${this.faults}, problems: ${JSON.stringify(this.problems)}`;
   }
 }

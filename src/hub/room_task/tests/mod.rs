@@ -3,6 +3,8 @@
 
 mod chance;
 mod people;
+
+pub(crate) use self::people::options;
 #[path = "../../../../tests/broker/port.rs"]
 #[allow(dead_code, reason = "other tests use the rest")]
 mod port;
@@ -11,6 +13,8 @@ mod redis;
 #[allow(dead_code, reason = "other tests use the rest")]
 mod server;
 mod service;
+#[path = "../../../../tests/broker/wait.rs"]
+mod wait;
 
 use std::time::Duration;
 

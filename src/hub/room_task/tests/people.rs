@@ -22,7 +22,8 @@ pub(super) fn otter() -> RoomId {
     RoomId::new("otter").unwrap()
 }
 
-fn options(presence_grace: Duration) -> Options {
+/// What most tests need not choose.
+pub(crate) fn options(presence_grace: Duration) -> Options {
     Options {
         room: room::Options {
             max_members: 64,

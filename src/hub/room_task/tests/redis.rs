@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::people::{Person, World};
-use super::server::{Server, eventually, stays};
+use super::server::{Server, stays};
+use super::wait::eventually;
 use crate::broker::Broker;
 use crate::broker::redis::{Options, Redis};
 use crate::protocol::node::{Node, NodeId};
