@@ -29,6 +29,7 @@ use crate::protocol::node::{Node, NodeId};
 use crate::protocol::transfers::ChunkSizes;
 use crate::store::{self, GRACE, Place, Store, StoreError, Sweeper};
 use crate::tus::{self, Tus};
+use crate::upload::Uploads;
 use crate::{http, relay, room, transfer};
 
 /// How long the parts may take to end once nothing is waited for any more.
@@ -64,6 +65,7 @@ pub struct Server {
     /// Where something may be kept.
     depot: Option<Depot>,
     tus: Option<Tus>,
+    uploads: Option<Uploads>,
     _sweeper: Option<Sweeper>,
 }
 
@@ -136,6 +138,7 @@ impl Server {
             .clone()
             .zip(depot.clone())
             .map(|(store, depot)| Tus::new(store, depot, hub.clone(), tus_options(&config.limits)));
+        let uploads = store.clone().map(|store| Uploads::new(store, config.limits.uploads_at_once));
         let links = Links::default();
         let fetches = fetches(&hub, &config.fetch)?;
         let (socket_io, io) = Gateway::layer(hub.clone(), fetches, links.clone(), &gateway_options(config));
@@ -150,7 +153,8 @@ impl Server {
             .layer(compat::layer())
             .layer(socket_io);
         let health = http::Health::new(broker.clone(), leaving.clone());
-        let router = http::routes(hub.clone(), health, folder, tus.clone()).layer(layers);
+        let kept = http::Kept { uploads: uploads.clone(), tus: tus.clone() };
+        let router = http::routes(hub.clone(), health, folder, kept).layer(layers);
         let service = router.into_make_service_with_connect_info::<net::Peer>();
         let stopped = stop.clone().cancelled_owned();
         let serving = axum::serve(listener, service).with_graceful_shutdown(stopped);
@@ -171,6 +175,7 @@ impl Server {
             drain_timeout,
             depot,
             tus,
+            uploads,
             _sweeper,
         })
     }
@@ -200,6 +205,9 @@ impl Server {
         self.hub.close().await;
         if let Some(depot) = &self.depot {
             depot.close().await;
+        }
+        if let Some(uploads) = &self.uploads {
+            uploads.close().await;
         }
         self.hooks.close().await;
         self.broker.close().await;

@@ -13,6 +13,7 @@
 //! | [`http`] | uploads and downloads, the served folder, the page, health; one mapping from error code to response | rules |
 //! | [`tus`] | uploads that go on where they stopped, and become kept drops | HTTP, rules of a room |
 //! | [`depot`] | kept drops: written while they are live, served later, brought back after a restart | range arithmetic, HTTP |
+//! | [`upload`] | uploads in chunks that can be resumed: which are still needed, and the file when all are here | HTTP, rooms |
 //! | [`hub`] | handles and tasks: one task per transfer, one per room; turns decisions into calls on ports | protocol `if`s |
 //! | [`hooks`] | the operator's programs that are told what happens, and asked before an offer | who may do what |
 //! | [`broker`] | the port between nodes: frames, records, one log per room; `memory` for a node alone, `redis` for many | promises that pub/sub cannot keep |
@@ -41,5 +42,6 @@ pub mod room;
 pub mod store;
 pub mod transfer;
 pub mod tus;
+pub mod upload;
 
 pub mod app;

@@ -17,15 +17,22 @@ const TABLE: &[(&str, &[&str])] = &[
     (
         "app",
         &[
-            "gateway", "fetch", "http", "tus", "depot", "hub", "hooks", "broker", "net", "relay", "transfer",
-            "room", "store", "config", "protocol",
+            "gateway", "fetch", "http", "tus", "depot", "upload", "hub", "hooks", "broker", "net", "relay",
+            "transfer", "room", "store", "config", "protocol",
         ],
     ),
     ("gateway", &["fetch", "hub", "broker", "net", "relay", "transfer", "room", "config", "protocol"]),
-    ("http", &["tus", "hub", "broker", "net", "relay", "transfer", "room", "config", "protocol"]),
+    (
+        "http",
+        &[
+            "tus", "upload", "hub", "broker", "store", "net", "relay", "transfer", "room", "config",
+            "protocol",
+        ],
+    ),
     ("fetch", &["hub", "broker", "transfer", "room", "protocol"]),
     ("tus", &["depot", "hub", "room", "store", "protocol"]),
     ("depot", &["hub", "room", "store", "protocol"]),
+    ("upload", &["store", "protocol"]),
     ("hub", &["hooks", "broker", "relay", "transfer", "room", "config", "protocol"]),
     ("hooks", &["protocol"]),
     ("broker", &["net", "protocol"]),

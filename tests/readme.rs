@@ -34,7 +34,7 @@ fn an_example_in_the_readme_is_the_one_that_is_tested() {
         std::fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md"), &readme).unwrap();
     }
     let examples = examples(&readme);
-    assert_eq!(examples.len(), 8);
+    assert_eq!(examples.len(), 9);
     for (path, block) in examples {
         assert!(block == read(&path), "{path} and the README differ");
     }

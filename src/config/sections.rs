@@ -252,7 +252,7 @@ pub struct Limits {
     /// HTTP downloads at once with one token.
     #[serde(deserialize_with = "values::count")]
     pub downloads_per_token: usize,
-    /// Bodies of `/tus/` that are taken at once.
+    /// Bodies of `/tus/` that are taken at once, and as many chunks of `/api/upload`.
     #[serde(deserialize_with = "values::count")]
     pub uploads_at_once: usize,
     /// How long an upload by HTTP may not move while a receiver waits for it.

@@ -1,18 +1,23 @@
-//! What is had by plain HTTP: the page, downloads, the served folder, health. One mapping from an error to a response, and
+//! What is had by plain HTTP: the page, downloads, uploads, the served folder, health. One mapping from an error to a response, and
 //! no rules: what may be had is decided below.
 
+mod conditions;
 mod content;
 pub mod disposition;
 mod download;
 mod error;
+mod file;
 mod folder;
 mod health;
 mod origin;
 pub mod page;
+mod parting;
 mod put;
 pub mod range;
+mod stored;
 mod take;
 mod tus;
+mod upload;
 mod visit;
 mod zip;
 
@@ -26,10 +31,19 @@ pub use self::tus::discover as discover_tus;
 
 use crate::hub::Hub;
 use crate::tus::Tus;
+use crate::upload::Uploads;
 
-/// Every route of the server but Socket.IO's; `/download/` where there is a `folder` to serve,
-/// `/tus/` where something is kept.
-pub fn routes(hub: Hub, health: Health, folder: Option<Folder>, tus: Option<Tus>) -> Router {
+/// What is served where anything is kept.
+#[derive(Clone)]
+pub struct Kept {
+    /// `/api/upload` and `/upload/`; without it they say that nothing is kept.
+    pub uploads: Option<Uploads>,
+    /// `/tus/`.
+    pub tus: Option<Tus>,
+}
+
+/// Every route of the server but Socket.IO's; `/download/` where there is a `folder` to serve.
+pub fn routes(hub: Hub, health: Health, folder: Option<Folder>, kept: Kept) -> Router {
     Router::new()
         .route("/transfers/{id}/content", get(content::serve).head(content::serve))
         .route("/drops/{id}/content", get(zip::serve).head(zip::serve))
@@ -39,7 +53,8 @@ pub fn routes(hub: Hub, health: Health, folder: Option<Folder>, tus: Option<Tus>
         .merge(health::routes(health))
         .merge(page::routes())
         .merge(folder::routes(folder))
-        .merge(tus::routes(tus, hub.clone()))
+        .merge(upload::routes(hub.clone(), kept.uploads))
+        .merge(tus::routes(kept.tus, hub.clone()))
         .method_not_allowed_fallback(error::method_not_allowed)
         .fallback(error::not_found)
         .with_state(hub)

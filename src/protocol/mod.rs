@@ -37,6 +37,7 @@ mod status;
 pub mod transfers;
 #[cfg(test)]
 mod typescript;
+pub mod uploads;
 
 pub use code::{ErrorCode, Refusal};
 pub use digest::{Digest, Digester};

@@ -103,6 +103,23 @@ test('curl.sh sends and receives with nothing but curl', async () => {
   assert.equal(program.said.match(/"code":200/g).length, 2);
 });
 
+test('upload.sh uploads what is still needed, once', async () => {
+  for (const size of [11 * MIB + 1, 0]) {
+    const { bytes, path } = files(size);
+    const { url } = server;
+    const run = async () => {
+      const program = start('upload.sh', url, path);
+      await program.succeeded();
+      return program.said.trim();
+    };
+    const address = await run();
+    assert.match(address, /^http:.*\.bin$/);
+    assert.equal(await run(), address);
+    const answer = await fetch(address);
+    assert.equal(sha256(Buffer.from(await answer.arrayBuffer())), sha256(bytes));
+  }
+});
+
 test('the examples are short enough to be read', () => {
   for (const name of [...SENDERS, ...RECEIVERS]) {
     const lines = readFileSync(example(name), 'utf8').match(/^.+$/gm);

@@ -3,7 +3,6 @@
 //! the kernel refuses every path and link that leads out of it. It lists nothing, and refuses to tell what is
 //! hidden or forbidden from what is not there.
 
-mod conditions;
 mod path;
 
 use std::io;
@@ -14,26 +13,20 @@ use std::time::SystemTime;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Query, State};
-use axum::http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE,
-    CONTENT_SECURITY_POLICY, CONTENT_TYPE, RANGE, X_CONTENT_TYPE_OPTIONS,
-};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, Method, Uri};
+use axum::response::Response;
 use axum::routing::get;
 use cap_fs_ext::OpenOptionsSyncExt;
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, File, OpenOptions};
+use cap_std::fs::{Dir, OpenOptions};
 use serde::Deserialize;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio::task::spawn_blocking;
 use tokio_util::io::ReaderStream;
 
-use self::conditions::{Validators, Verdict, weigh};
-use super::content::SANDBOX;
-use super::disposition;
+use super::conditions::Validators;
 use super::error::Refused;
-use super::range::{RangeAnswer, resolve};
+use super::file::{Answer, File};
 use crate::protocol::ErrorCode;
 
 /// Where it is served.
@@ -60,7 +53,7 @@ impl Folder {
 
 /// What there is to send.
 struct Found {
-    file: File,
+    file: cap_std::fs::File,
     size: u64,
     modified: Option<SystemTime>,
 }
@@ -93,50 +86,18 @@ async fn serve(
         spawn_blocking(move || open(&folder.0, &path)).await.map_err(|_| ErrorCode::Internal)?
     };
     let found = found.map_err(|error| refusal(&error))?;
-    let validators = Validators::new(found.size, found.modified, SystemTime::now());
-    let mut head = HeaderMap::new();
-    validators.put_into(&mut head);
-    head.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-    let range = match weigh(&headers, &validators) {
-        Verdict::NotModified => return Ok((StatusCode::NOT_MODIFIED, head).into_response()),
-        Verdict::Failed => return Err(ErrorCode::PreconditionFailed.into()),
-        Verdict::Whole => None,
-        Verdict::Ranged => headers.get(RANGE).filter(|_| method == Method::GET),
+    let file = File {
+        name: path.file_name().and_then(|name| name.to_str()).unwrap_or_default(),
+        size: found.size,
+        validators: Validators::new(found.size, found.modified, SystemTime::now()),
     };
-    describe(&mut head, &path, wanted.inline.as_deref() == Some("1"));
-    let size = found.size;
-    let (status, from, end) = match resolve(range, Some(size)) {
-        RangeAnswer::Whole => (StatusCode::OK, 0, size),
-        RangeAnswer::Part { first, last_exclusive } => {
-            head.insert(CONTENT_RANGE, number(&format!("bytes {first}-{}/{size}", last_exclusive - 1))?);
-            (StatusCode::PARTIAL_CONTENT, first, last_exclusive)
+    match file.answer(&method, &headers, wanted.inline.as_deref() == Some("1"))? {
+        Answer::Head(response) => Ok(response),
+        Answer::Stretch { mut response, from, end } => {
+            *response.body_mut() = read(found.file, from, end).await?;
+            Ok(response)
         }
-        RangeAnswer::Unsatisfiable => {
-            let range = number(&format!("bytes */{size}"))?;
-            return Err(Refused::from(ErrorCode::RangeNotSatisfiable).with_header(CONTENT_RANGE, range));
-        }
-    };
-    head.insert(CONTENT_LENGTH, (end - from).into());
-    let body = if method == Method::GET { read(found.file, from, end).await? } else { Body::empty() };
-    Ok((status, head, body).into_response())
-}
-
-/// What is said of every file.
-fn describe(head: &mut HeaderMap, path: &Path, inline: bool) {
-    let media_type = mime_guess::from_path(path).first_or_octet_stream();
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    let shown = inline && disposition::may_inline(media_type.as_ref());
-    let disposition = if shown { disposition::inline(name) } else { disposition::attachment(name) };
-    let octets = HeaderValue::from_static("application/octet-stream");
-    head.insert(CONTENT_TYPE, HeaderValue::from_str(media_type.as_ref()).unwrap_or(octets));
-    head.insert(CONTENT_DISPOSITION, disposition);
-    head.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    head.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    head.insert(CONTENT_SECURITY_POLICY, SANDBOX);
-}
-
-fn number(text: &str) -> Result<HeaderValue, ErrorCode> {
-    HeaderValue::from_str(text).map_err(|_| ErrorCode::Internal)
+    }
 }
 
 /// Opens a file, and nothing that is none: looked at before, since opening a device may do something, and
@@ -155,7 +116,7 @@ fn open(dir: &Dir, path: &PathBuf) -> io::Result<Found> {
 }
 
 /// The bytes of `from..end`. A file that has become shorter ends the connection before its announced end.
-async fn read(file: File, from: u64, end: u64) -> Result<Body, ErrorCode> {
+async fn read(file: cap_std::fs::File, from: u64, end: u64) -> Result<Body, ErrorCode> {
     let mut file = tokio::fs::File::from_std(file.into_std());
     file.set_max_buf_size(PIECE);
     file.seek(io::SeekFrom::Start(from)).await.map_err(|error| refusal(&error))?;

@@ -3,11 +3,12 @@
 use std::os::unix::fs::symlink;
 use std::time::Duration;
 
-use axum::http::Request;
+use axum::http::{Request, StatusCode};
 use http_body_util::BodyExt;
 use tower::ServiceExt;
 
 use super::*;
+use crate::http::content::SANDBOX;
 
 /// A folder with something to serve, beside what must stay out of reach.
 struct Served {

@@ -5,7 +5,6 @@
 mod fate;
 mod flow;
 mod hash;
-mod parting;
 mod view;
 
 use std::sync::Arc;
@@ -27,6 +26,7 @@ use self::fate::Judge;
 use self::flow::Flow;
 use self::view::{Given, Link, Port, View};
 use super::error::Refused;
+use super::parting;
 use super::visit::{Place, Visit};
 use crate::hub::{
     Answer, Hub, Outcome, RoomCommand, Source, SourceBox, TransferCommand, TransferHandle, Wish, ask,

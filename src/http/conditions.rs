@@ -49,6 +49,11 @@ impl Validators {
         Self { tag, modified }
     }
 
+    /// Of bytes that never change under this tag, which is strong.
+    pub(super) fn of_tag(tag: &str, modified: SystemTime) -> Self {
+        Self { tag: format!("\"{tag}\"").parse().ok(), modified: Some(modified) }
+    }
+
     /// `ETag` and `Last-Modified`.
     pub(super) fn put_into(&self, headers: &mut HeaderMap) {
         if let Some(tag) = &self.tag {
