@@ -5,6 +5,7 @@ import type { Offerable } from "../../sdk";
 import { droppedFiles } from "../store/files";
 import { canGoLive, ending } from "../store/live";
 import { goLive, me, members, offer, type Wishes } from "../store/store";
+import { KeepCopy } from "./KeepCopy";
 
 export function DropZone() {
   const over = useSignal(false);
@@ -104,17 +105,9 @@ export function DropZone() {
           </select>
         </label>
       </div>
-      <label class="wide">
-        <input
-          type="checkbox"
-          data-testid="keep"
-          checked={keep.value}
-          onChange={(event) => {
-            keep.value = event.currentTarget.checked;
-          }}
-        />{" "}
+      <KeepCopy keep={keep} testId="keep">
         Keep a copy on the server, for those who come later
-      </label>
+      </KeepCopy>
     </section>
   );
 }

@@ -3,6 +3,7 @@ import { useSignal } from "@preact/signals";
 import { endFetch, fetches, fetchLinks } from "../store/store";
 import type { FetchView } from "../store/views";
 import { Bar } from "./Bar";
+import { KeepCopy } from "./KeepCopy";
 
 export function Fetches() {
   const text = useSignal("");
@@ -29,17 +30,9 @@ export function Fetches() {
           />
         </label>
         <div class="row wide">
-          <label>
-            <input
-              type="checkbox"
-              data-testid="fetch-keep"
-              checked={keep.value}
-              onChange={(event) => {
-                keep.value = event.currentTarget.checked;
-              }}
-            />{" "}
+          <KeepCopy keep={keep} testId="fetch-keep">
             Keep a copy on the server
-          </label>
+          </KeepCopy>
           <button class="button" type="submit" data-testid="fetch">
             Download
           </button>
