@@ -70,7 +70,7 @@ test('a late receiver completes it again, as another event', async () => {
 });
 
 test('an event is told until it is taken, the same each time', async () => {
-  const answers = [{ status: 500 }, { status: 302, headers: { location: '/elsewhere' } }, { status: 204 }];
+  const answers = [{ status: 500 }, { status: 307, headers: { location: '/elsewhere' } }, { status: 204 }];
   const { server, receiver } = await told({ on: ['offered'] }, (_, count) => answers[count - 1]);
   await offered(server);
   await until('it was told three times', () => receiver.requests.length === 3);
