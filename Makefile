@@ -38,7 +38,7 @@ test: test-sdk test-rust test-clients test-browser
 
 ##  make bench    throughput and CPU time against a plain Node socket.io relay, on one node and across several
 .PHONY: bench
-bench: rust page redis
+bench: rust page redis nginx
 	cargo bench --locked --bench relay
 
 ##  make page     build the page into client-demo/dist, from where the next cargo build takes it

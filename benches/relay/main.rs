@@ -2,7 +2,7 @@
 //! same run; on one node, and across several that a Redis of its own joins. Servers and load share the
 //! machine, over loopback; the load speaks raw WebSocket frames, so that it costs little. Run it by
 //! `cargo bench --bench relay`, or a part of it by `cargo bench --bench relay -- one-to-one one-to-eight
-//! stalled first-byte across across-to-eight bystander polling failover put`.
+//! stalled first-byte across across-to-eight bystander polling failover put stored many`.
 //!
 //! MB and GB are powers of ten. "Delivered" counts every receiver's bytes. Figures are medians of
 //! [`ROUNDS`] rounds, in which the relays take turns.
@@ -13,6 +13,7 @@ use process::Server;
 
 mod across;
 mod failover;
+mod http;
 mod node;
 mod party;
 mod plain;
@@ -23,6 +24,7 @@ mod put;
 mod redis;
 mod roomdrop;
 mod source;
+mod stored;
 mod wire;
 
 type Fault = Box<dyn Error + Send + Sync>;
@@ -112,6 +114,12 @@ fn main() -> Outcome<()> {
     }
     if wants("put") {
         put::run()?;
+    }
+    if wants("stored") {
+        stored::run()?;
+    }
+    if wants("many") {
+        stored::many()?;
     }
     Ok(())
 }

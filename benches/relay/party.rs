@@ -26,6 +26,10 @@ pub(crate) struct Party {
     pub(crate) writer: Writer,
     /// By which it is the same member when it comes again.
     pub(crate) key: String,
+    /// Drops that were open in the room when it came.
+    pub(crate) open_drops: usize,
+    /// The transfers of the first of them.
+    first_drop: Value,
     calls: u64,
     /// Events that came while an acknowledgement was awaited.
     early: Vec<Packet>,
@@ -47,7 +51,15 @@ impl Party {
         receive_buffer: Option<usize>,
     ) -> Outcome<Self> {
         let (reader, writer) = wire::connect(addr, receive_buffer)?;
-        let mut party = Self { reader, writer, key: String::new(), calls: 0, early: Vec::new() };
+        let mut party = Self {
+            reader,
+            writer,
+            key: String::new(),
+            open_drops: 0,
+            first_drop: Value::Null,
+            calls: 0,
+            early: Vec::new(),
+        };
         for namespace in ["/rooms", "/transfers"] {
             party.writer.text(&format!("40{namespace},"))?;
             let answer = party.read()?;
@@ -59,7 +71,10 @@ impl Party {
         if let Some(key) = key {
             join["key"] = json!(key);
         }
-        party.key = text(&party.call("/rooms", "room:join", &join)?["key"])?;
+        let joined = party.call("/rooms", "room:join", &join)?;
+        party.key = text(&joined["key"])?;
+        party.open_drops = joined["drops"].as_array().map_or(0, Vec::len);
+        party.first_drop = joined["drops"][0]["transfers"].clone();
         Ok(party)
     }
 
@@ -94,6 +109,14 @@ impl Party {
     pub(crate) fn accept(&mut self, offer: &Offer) -> Outcome<String> {
         let accepted = self.call("/rooms", "transfer:accept", &json!({ "transfer": offer.transfer }))?;
         text(&accepted["token"])
+    }
+
+    /// Accepts the first file of what was open in the room; the transfer, and the sink's token.
+    pub(crate) fn accept_first(&mut self) -> Outcome<(String, String)> {
+        let transfer = text(&self.first_drop[0]["transfer"])?;
+        let offer = Offer { transfer, source_token: String::new() };
+        let token = self.accept(&offer)?;
+        Ok((offer.transfer, token))
     }
 
     /// Opens the sink, and pulls on its first lane from there, if so.

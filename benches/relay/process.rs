@@ -30,6 +30,15 @@ impl Server {
         Self::start(command)
     }
 
+    /// Starts a roomdrop that keeps drops in that folder.
+    pub(crate) fn roomdrop_with_store(folder: &Path) -> Outcome<Self> {
+        let mut command = Self::command();
+        command
+            .env("ROOMDROP_STORE__URL", format!("file:{}", folder.display()))
+            .args(["--listen", "127.0.0.1:0"]);
+        Self::start(command)
+    }
+
     /// Starts a roomdrop of this name that is one of several, joined by the Redis there.
     pub(crate) fn roomdrop_of_many(name: &str, redis: SocketAddr) -> Outcome<Self> {
         // Others must know its address before it has one.

@@ -2,17 +2,22 @@
 //! by blocking sockets that cost little.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
-    net::{Shutdown, TcpStream},
+    io::{BufRead, Write},
+    net::Shutdown,
     thread,
     time::Instant,
 };
 
-use crate::{MIB, Outcome, ROUNDS, Run, plain, process::Server, roomdrop::room, verdict};
+use crate::{
+    MIB, Outcome, ROUNDS, Run,
+    http::{PIECE, connect, head, take},
+    plain,
+    process::Server,
+    roomdrop::room,
+    verdict,
+};
 
 const SIZE: u64 = 2048 * MIB;
-/// Bytes of one write and of one read.
-const PIECE: usize = 256 * 1024;
 
 pub(crate) fn run() -> Outcome<()> {
     let (roomdrop, plain) = (Server::roomdrop()?, plain::start()?);
@@ -36,12 +41,14 @@ pub(crate) fn run() -> Outcome<()> {
 /// One upload to one download that waits for it.
 fn relay(server: &Server) -> Outcome<Run> {
     let path = format!("/rooms/{}/file", room());
-    let mut download = connect(server, &format!("GET {path}?wait HTTP/1.1\r\nhost: bench\r\n\r\n"))?;
-    let mut upload =
-        connect(server, &format!("PUT {path} HTTP/1.1\r\nhost: bench\r\ncontent-length: {SIZE}\r\n\r\n"))?;
-    let head = length_of(&mut download)?;
-    if head != SIZE {
-        return Err(format!("the download has {head} bytes").into());
+    let mut download = connect(server.addr, &format!("GET {path}?wait HTTP/1.1\r\nhost: bench\r\n\r\n"))?;
+    let mut upload = connect(
+        server.addr,
+        &format!("PUT {path} HTTP/1.1\r\nhost: bench\r\ncontent-length: {SIZE}\r\n\r\n"),
+    )?;
+    let size = head(&mut download)?.length;
+    if size != SIZE {
+        return Err(format!("the download has {size} bytes").into());
     }
     let (cpu, begun) = (server.cpu_seconds()?, Instant::now());
     let mut sending = upload.get_ref().try_clone()?;
@@ -52,15 +59,7 @@ fn relay(server: &Server) -> Outcome<Run> {
         }
         Ok(())
     });
-    let mut piece = vec![0; PIECE];
-    let mut left = SIZE;
-    while left > 0 {
-        let count = download.read(&mut piece)? as u64;
-        if count == 0 {
-            return Err(format!("the download ended {left} bytes too early").into());
-        }
-        left -= count;
-    }
+    take(&mut download, SIZE)?;
     let elapsed = begun.elapsed();
     sender.join().map_err(|_| "the sender panicked")??;
     let mut status = String::new();
@@ -73,27 +72,4 @@ fn relay(server: &Server) -> Outcome<Run> {
         let _ = connection.get_ref().shutdown(Shutdown::Both);
     }
     Ok(run)
-}
-
-fn connect(server: &Server, request: &str) -> Outcome<BufReader<TcpStream>> {
-    let mut tcp = TcpStream::connect(server.addr)?;
-    tcp.write_all(request.as_bytes())?;
-    Ok(BufReader::with_capacity(PIECE, tcp))
-}
-
-/// Reads the head of a response, and how long its body is.
-fn length_of(from: &mut BufReader<TcpStream>) -> Outcome<u64> {
-    let mut length = None;
-    loop {
-        let mut line = String::new();
-        from.read_line(&mut line)?;
-        if line.trim().is_empty() {
-            return Ok(length.ok_or("the answer does not say how long it is")?);
-        }
-        if let Some((name, value)) = line.split_once(':')
-            && name.eq_ignore_ascii_case("content-length")
-        {
-            length = Some(value.trim().parse()?);
-        }
-    }
 }

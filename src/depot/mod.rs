@@ -16,8 +16,10 @@ mod tidy;
 mod writer;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -26,6 +28,9 @@ use crate::hub::{Keeper, Keeping, SourcePort, TransferHandle};
 use crate::protocol::{ErrorCode, Refusal, RoomId, TransferId};
 use crate::room::{PeerId, Shelved};
 use crate::store::{Manifest, ManifestId, Sealed, Store, StoreError};
+
+/// How long a copy that is about to be there, or is being deleted, has when all ends.
+const LAST: Duration = Duration::from_secs(1);
 
 /// What is kept of rooms. Cheap to clone; all clones are one.
 #[derive(Debug, Clone)]
@@ -85,6 +90,21 @@ impl Depot {
             work.await;
         }));
     }
+
+    /// What is to be seen through when all ends, within [`LAST`].
+    fn spawn_to_its_end(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let ended = self.0.ended.clone();
+        self.0.tasks.spawn(async move {
+            let over = async {
+                ended.cancelled().await;
+                sleep(LAST).await;
+            };
+            tokio::select! {
+                () = work => {}
+                () = over => {}
+            }
+        });
+    }
 }
 
 #[async_trait]
@@ -98,7 +118,7 @@ impl Keeper for Depot {
     }
 
     fn store(&self, what: Keeping) {
-        self.spawn(writer::keep(self.clone(), what));
+        self.spawn_to_its_end(writer::keep(self.clone(), what));
     }
 
     fn serve(&self, transfer: &TransferId, handle: &TransferHandle, peer: PeerId) -> Box<dyn SourcePort> {
@@ -107,7 +127,7 @@ impl Keeper for Depot {
 
     fn forget(&self, room: &RoomId, transfer: &TransferId) {
         let (depot, room, transfer) = (self.clone(), room.clone(), transfer.clone());
-        self.spawn(async move {
+        self.spawn_to_its_end(async move {
             if let Err(error) = depot.remove(&room, &transfer).await {
                 tracing::warn!(transfer.id = %transfer, %error, "a copy cannot be deleted; it goes when its time is over");
             }

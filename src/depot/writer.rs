@@ -11,7 +11,7 @@ use crate::hub::{Answer, Chunk, CopyWord, Full, Keeping, SinkBox, SinkPort, Tran
 use crate::protocol::rooms::Status;
 use crate::protocol::{Digest, Envelope, ErrorCode, Refusal};
 use crate::room::StoredBytes;
-use crate::store::{Ingest, Manifest, StoreError, Whole};
+use crate::store::{Ingest, Manifest, Sealed, StoreError, Whole};
 
 /// Bytes that a copy may be sent ahead of what the storage has taken.
 pub(super) const WINDOW: u64 = 4 << 20;
@@ -76,6 +76,23 @@ async fn say(what: &Keeping, word: CopyWord) {
 }
 
 async fn write(depot: &Depot, what: &Keeping) -> Result<(), Broken> {
+    let Some(sealed) = depot.0.ended.run_until_cancelled(write_bytes(depot, what)).await else {
+        return Err(Broken::LetGo);
+    };
+    let sealed = sealed?;
+    // A record alone shows nothing; the manifest is the moment from which the copy is there. From here on it is
+    // seen through, so that none is there that the transfer does not want.
+    depot.write_down(&what.shelved).await?;
+    let manifest = match sealed.publish().await {
+        // Another node has written it: it is of the same bytes, or the transfer will say so.
+        Err(StoreError::Exists) => depot.store().manifest(&manifest_id(&what.transfer)?).await?,
+        other => other?,
+    };
+    tell_whole(depot, what, &manifest).await
+}
+
+/// Has all bytes written, of the digest that was meant, and nothing to be seen yet.
+async fn write_bytes(depot: &Depot, what: &Keeping) -> Result<Sealed, Broken> {
     let whole = Whole { id: manifest_id(&what.transfer)?, size: what.size, lifetime: None };
     let mut ingest = depot.store().ingest(whole).await?;
     let expected = take_all(what, &mut ingest).await?;
@@ -85,14 +102,7 @@ async fn write(depot: &Depot, what: &Keeping) -> Result<(), Broken> {
     {
         return Err(ErrorCode::DigestMismatch.into());
     }
-    // A record alone shows nothing; the manifest is the moment from which the copy is there.
-    depot.write_down(&what.shelved).await?;
-    let manifest = match sealed.publish().await {
-        // Another node has written it: it is of the same bytes, or the transfer will say so.
-        Err(StoreError::Exists) => depot.store().manifest(&manifest_id(&what.transfer)?).await?,
-        other => other?,
-    };
-    tell_whole(depot, what, &manifest).await
+    Ok(sealed)
 }
 
 /// Takes every byte; the digest that the sender said, if it did.

@@ -119,7 +119,7 @@ impl Task {
     /// How it stands, for a party that has just come; nothing while nobody has answered.
     fn news(&mut self) -> Option<Arc<Envelope<Status>>> {
         let transfer = self.session.transfer();
-        let is_answered = transfer.receivers().any(|(_, state)| state != ReceiverState::Invited);
+        let is_answered = transfer.people().any(|(_, state)| state != ReceiverState::Invited);
         if transfer.state() == TransferState::Offered && !is_answered {
             return None;
         }

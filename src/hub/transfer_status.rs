@@ -59,8 +59,8 @@ impl Task {
         }
     }
 
-    /// Tells hooks that its copy is whole. For those that may read it there is a receiver more, whose token they get
-    /// once every node can find it.
+    /// Tells hooks that its copy is whole. Those that may read it get a token once every node can find it; whoever reads
+    /// with it is no receiver that people are told of.
     pub(super) fn tell_stored(&mut self) {
         let hooks = self.hub.hooks().clone();
         if !hooks.wants(Kind::Stored) {
@@ -71,7 +71,7 @@ impl Task {
             return hooks.say_stored(facts, None);
         }
         let token = Secret::from_random(random());
-        let member = MemberId::of(&self.about.room, &token);
+        let member = MemberId::of_reader(&token);
         let answer = Answer::new(move |outcome: Outcome<(Secret, Arc<File>)>| {
             let url =
                 outcome.ok().map(|(token, _)| format!("/transfers/{id}/content?token={}", token.expose()));

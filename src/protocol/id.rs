@@ -74,6 +74,9 @@ fn is_id(text: &str) -> bool {
     (1..=limits::ID_CHARS).contains(&text.len()) && !text.chars().any(char::is_control)
 }
 
+/// What the ids of readers that are no people begin with.
+const READER: &str = "reader-";
+
 /// 128 random bits that give their holder a right: a member's key, a source token, a sink token.
 #[derive(Clone, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS), ts(as = "String"))]
@@ -89,6 +92,18 @@ impl MemberId {
         let mut bits = [0; 8];
         hash.finalize_xof().fill(&mut bits);
         Self::from_random(u64::from_be_bytes(bits))
+    }
+
+    /// The id of a program that may read a transfer with this token and is no person: it is in no room, and people
+    /// are not told of it. No person's id has this form.
+    pub fn of_reader(token: &Secret) -> Self {
+        let digest = blake3::Hash::from_bytes(token.fingerprint()).to_hex();
+        Self(compact_str::format_compact!("{READER}{}", digest.get(..16).unwrap_or_default()))
+    }
+
+    /// Whether it is [such a program's](Self::of_reader).
+    pub fn is_reader(&self) -> bool {
+        self.as_str().starts_with(READER)
     }
 }
 
@@ -151,6 +166,16 @@ mod tests {
         assert_eq!(id, MemberId::of(&room, &Secret::from_random(7)));
         assert_ne!(id, MemberId::of(&room, &Secret::from_random(8)));
         assert_ne!(id, MemberId::of(&other, &Secret::from_random(7)));
+    }
+
+    #[test]
+    fn a_reader_is_told_from_people_by_its_id() {
+        let token = Secret::from_random(7);
+        let (reader, person) = (MemberId::of_reader(&token), MemberId::from_random(7));
+        assert!(reader.is_reader() && !person.is_reader());
+        assert_ne!(reader, MemberId::of_reader(&Secret::from_random(8)));
+        assert!(!reader.as_str().contains(token.expose()), "nobody can tell the token from it");
+        assert!(!MemberId::of(&RoomId::new("room").unwrap(), &token).is_reader());
     }
 
     #[test]

@@ -3,12 +3,14 @@
 //! taken away as unused is still found until it goes for good.
 
 use std::fmt;
+use std::fs::File;
+use std::io::Read;
 use std::str::FromStr;
 
 use bytes::Bytes;
 use futures_util::TryStreamExt;
 use object_store::path::Path;
-use object_store::{ObjectStoreExt, PutPayload};
+use object_store::{GetResultPayload, ObjectStoreExt, PutPayload};
 use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 
@@ -75,6 +77,9 @@ pub(super) fn root() -> Path {
     Path::from("chunks")
 }
 
+/// Bytes that are read at once: few enough for a processor's own memory.
+const AT_HAND: u64 = 256 << 10;
+
 /// How often a chunk is looked for before it counts as lost. A sweep moves one at most twice within a grace.
 const LOOKS: usize = 3;
 
@@ -136,8 +141,7 @@ impl Store {
         if piece.length > CHUNK as u64 {
             return Err(StoreError::Damaged);
         }
-        let bytes = self.find_chunk(piece.address).await?;
-        let (found, bytes) = spawn_blocking(move || (Address::of([&bytes]), bytes)).await?;
+        let (found, bytes) = self.find_chunk(piece.address).await?;
         if found == piece.address && bytes.len() as u64 == piece.length {
             Ok(bytes)
         } else {
@@ -145,21 +149,32 @@ impl Store {
         }
     }
 
-    async fn object(&self, path: &Path) -> Result<Bytes, StoreError> {
-        Ok(self.objects().get(path).await?.bytes().await?)
+    /// What lies there, and what its address would be.
+    async fn hashed(&self, path: &Path) -> Result<(Address, Bytes), StoreError> {
+        let found = self.objects().get(path).await?;
+        if found.meta.size > CHUNK as u64 {
+            return Err(StoreError::Damaged);
+        }
+        if let GetResultPayload::File(file, _) = found.payload {
+            let size = usize::try_from(found.meta.size).unwrap_or(CHUNK);
+            let read = spawn_blocking(move || read_hashed(file, size)).await?;
+            return read.map_err(|error| StoreError::Away(error.to_string()));
+        }
+        let bytes = found.bytes().await?;
+        Ok(spawn_blocking(move || (Address::of([&bytes]), bytes)).await?)
     }
 
     /// Looks where it belongs and where it may have been taken away to. A sweep moves it from the one to the other
     /// and back, perhaps just between two looks, so it looks more than once.
-    async fn find_chunk(&self, address: Address) -> Result<Bytes, StoreError> {
+    async fn find_chunk(&self, address: Address) -> Result<(Address, Bytes), StoreError> {
         for _ in 0..LOOKS {
-            if let Some(bytes) = found(self.object(&address.path()).await)? {
-                return Ok(bytes);
+            if let Some(chunk) = found(self.hashed(&address.path()).await)? {
+                return Ok(chunk);
             }
             let mut listing = self.objects().list(Some(&address.trash()));
             while let Some(object) = found(listing.try_next().await.map_err(StoreError::from))?.flatten() {
-                if let Some(bytes) = found(self.object(&object.location).await)? {
-                    return Ok(bytes);
+                if let Some(chunk) = found(self.hashed(&object.location).await)? {
+                    return Ok(chunk);
                 }
             }
         }
@@ -190,6 +205,21 @@ impl Store {
             trashed.extend(Trashed::read(object.location, object.size));
         }
         Ok(trashed)
+    }
+}
+
+/// Reads a chunk piece by piece, and hashes each while the processor still has it at hand: in one go, a chunk
+/// would come from memory twice.
+fn read_hashed(file: File, size: usize) -> std::io::Result<(Address, Bytes)> {
+    let mut file = file.take(CHUNK as u64);
+    let (mut bytes, mut hasher) = (Vec::with_capacity(size), blake3::Hasher::new());
+    loop {
+        let before = bytes.len();
+        file.by_ref().take(AT_HAND).read_to_end(&mut bytes)?;
+        if bytes.len() == before {
+            return Ok((Address(hasher.finalize()), bytes.into()));
+        }
+        hasher.update(bytes.get(before..).unwrap_or_default());
     }
 }
 

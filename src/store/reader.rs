@@ -22,12 +22,22 @@ pub struct Reader {
     manifest: Arc<Manifest>,
     position: u64,
     end: u64,
+    reach: Reach,
     /// The chunk in which the position lies, by its number, and where it begins.
     index: usize,
     start: u64,
     held: Option<Bytes>,
     /// The next one.
     ahead: Option<Read>,
+}
+
+/// Whether the end is the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// It is.
+    Fixed,
+    /// It has moved, and may move on.
+    Moving,
 }
 
 impl Store {
@@ -50,7 +60,8 @@ impl Reader {
             start += piece.length;
             index += 1;
         }
-        Self { store, manifest, position, end, index, start, held: None, ahead: None }
+        let reach = Reach::Fixed;
+        Self { store, manifest, position, end, reach, index, start, held: None, ahead: None }
     }
 
     /// Where the next byte lies.
@@ -58,8 +69,10 @@ impl Reader {
         self.position
     }
 
-    /// Reads up to here; what of it lies beyond the end is left out.
+    /// Reads up to here, and may be told to read further; what of it lies beyond the end is left out. From the
+    /// middle of a chunk on the next one is read ahead, so that it is there when the end moves on.
     pub fn set_end(&mut self, end: u64) {
+        self.reach = Reach::Moving;
         self.end = end.min(self.manifest.size).max(self.position);
     }
 
@@ -92,7 +105,12 @@ impl Reader {
         let read = self.ahead.take().or_else(|| self.read(self.index));
         let Some(read) = read else { return Err(StoreError::Damaged) };
         let chunk = read.await??;
-        if self.start + (chunk.len() as u64) < self.end {
+        let length = chunk.len() as u64;
+        let least = match self.reach {
+            Reach::Fixed => self.start + length + 1,
+            Reach::Moving => self.start + length / 2,
+        };
+        if self.end >= least {
             self.ahead = self.read(self.index + 1);
         }
         self.held = Some(chunk.clone());

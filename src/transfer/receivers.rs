@@ -48,21 +48,26 @@ impl Receivers {
         done
     }
 
+    /// Those whom people are told of: the others hold up nothing, and complete nothing.
+    pub(super) fn people(&self) -> impl Iterator<Item = &Receiver> {
+        self.0.iter().filter(|receiver| !receiver.member.is_reader())
+    }
+
     pub(super) fn are_any_owed(&self) -> bool {
-        self.0.iter().any(Receiver::is_owed)
+        self.people().any(Receiver::is_owed)
     }
 
     pub(super) fn are_any_complete(&self) -> bool {
-        self.0.iter().any(Receiver::is_complete)
+        self.people().any(Receiver::is_complete)
     }
 
     /// Whether any would be glad of bytes.
     pub(super) fn do_any_wait(&self) -> bool {
-        self.0.iter().any(Receiver::waits)
+        self.people().any(Receiver::waits)
     }
 
     pub(super) fn states(&self) -> impl Iterator<Item = ReceiverState> {
-        self.0.iter().map(Receiver::state)
+        self.people().map(Receiver::state)
     }
 
     /// Looks at every one, so that it takes as long for a wrong token as for a right one.

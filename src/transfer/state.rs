@@ -91,9 +91,15 @@ impl Transfer {
         self.digest
     }
 
-    /// Everyone who has the offer: the invited in their order, then those who came later.
+    /// Everyone who has the offer, programs that read what is stored among them: the invited in their order, then
+    /// those who came later.
     pub fn receivers(&self) -> impl Iterator<Item = (&MemberId, ReceiverState)> {
         self.receivers.iter().map(|receiver| (&receiver.member, receiver.state()))
+    }
+
+    /// Those of [`Self::receivers`] whom people are told of.
+    pub fn people(&self) -> impl Iterator<Item = (&MemberId, ReceiverState)> {
+        self.receivers.people().map(|receiver| (&receiver.member, receiver.state()))
     }
 
     /// The sink token of a member that accepted, whatever became of it since.

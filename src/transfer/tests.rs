@@ -771,6 +771,29 @@ fn a_copy_that_is_whole_serves_on_when_the_source_is_gone_or_fails() {
 }
 
 #[test]
+fn a_program_that_reads_a_copy_is_no_receiver_to_people() {
+    let mut rig = rig(Source::Seekable, Some(100));
+    rig.ok(Input::Keep);
+    rig.ok(Input::SourceOpened);
+    rig.ok(kept(100, md5(1)));
+    let token = Secret::from_random(77);
+    let reader = MemberId::of_reader(&token);
+    let accept = Input::Accept { member: reader.clone(), token: token.clone() };
+    assert_eq!(rig.ok(accept), [], "nobody is told");
+    assert_eq!(rig.transfer.member_of_token(&token), Some(&reader));
+    assert_eq!(rig.ok(Input::SinkOpened { member: reader.clone() }), []);
+    assert_eq!(rig.ok(Input::Received { member: reader.clone() }), []);
+    assert_eq!(rig.transfer.state(), T::Offered);
+    assert!(rig.transfer.people().all(|(member, _)| *member != reader));
+    rig.accept("ann");
+    rig.open("ann");
+    rig.done("ann");
+    assert_eq!(rig.transfer.state(), T::Complete, "it is not waited for");
+    let done = rig.ok(Input::SinkDone { member: reader, digest: None });
+    assert_eq!((done, rig.transfer.state()), (vec![], T::Complete));
+}
+
+#[test]
 fn a_copy_that_is_coming_holds_the_end_of_a_source_that_nobody_took() {
     let mut rig = rig(Source::Once, None);
     rig.ok(Input::SourceOpened);

@@ -33,8 +33,7 @@ pub(super) fn read(
     let Some(room) = said.text(&["room"])? else { return Ok(None) };
     let room = RoomId::new(room).ok_or_else(|| bad("A room's id is 1 to 64 of A-Z a-z 0-9 _ and -."))?;
     let Fresh { drop, transfer, key, now } = fresh;
-    let file = said.text(&["filename", "name"])?;
-    let name = file.and_then(FileName::new).ok_or_else(|| {
+    let name = file_name(said)?.ok_or_else(|| {
         bad("A drop needs a filename: 1 to 255 bytes, without / \\ or control characters, and not . or ..")
     })?;
     let path = field(
@@ -69,6 +68,11 @@ pub(super) fn read(
     };
     let passphrase = door.passphrase.map(|passphrase| blake3::hash(passphrase.as_str().as_bytes()));
     Ok(Some(Box::new(Shelved { drop, copies: Vec::new(), only: None, passphrase })))
+}
+
+/// The name that an upload says, if a file may have it.
+pub(super) fn file_name(said: &Metadata) -> Outcome<Option<FileName>> {
+    Ok(said.text(&["filename", "name"])?.and_then(FileName::new))
 }
 
 fn field<T>(

@@ -30,6 +30,7 @@ mod tests;
 mod tidy;
 mod upload;
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -44,13 +45,14 @@ pub use self::append::Append;
 pub use self::checksum::{ALGORITHMS, Checksum};
 pub use self::upload::{Role, Upload};
 
+use self::metadata::Metadata;
 use self::record::{Kept, Key};
 use self::seat::{Hold, Seats};
 use self::upload::{Part, too_large};
 use crate::depot::Depot;
 use crate::hub::{Hub, Outcome, TransferCommand, Wish as Steering, ask};
-use crate::protocol::{ErrorCode, Moment, Party, Passphrase, Refusal, Secret};
-use crate::store::{Manifest, Store, StoreError};
+use crate::protocol::{ErrorCode, FileName, Moment, Party, Passphrase, Refusal, Secret};
+use crate::store::{Manifest, Reader, Store, StoreError};
 
 /// What an operator may choose.
 #[derive(Debug, Clone)]
@@ -202,11 +204,11 @@ impl Tus {
         self.run(async move { inner.remove(&key).await }).await
     }
 
-    /// What an upload has become.
+    /// What an upload has become, and its name if it said one that a file may have.
     ///
     /// # Errors
     /// As [`Self::look`]; `not_found` while it is not whole, `expired` when it is no longer kept.
-    pub async fn whole(&self, id: &Secret) -> Outcome<(Upload, Manifest)> {
+    pub async fn whole(&self, id: &Secret) -> Outcome<(Option<FileName>, Manifest)> {
         let upload = self.0.load(&Key::of(id)?).await?.upload;
         upload.must_live(self.0.now())?;
         if !upload.is_done() {
@@ -214,10 +216,15 @@ impl Tus {
             return Err(Refusal::new(ErrorCode::NotFound, why));
         }
         match self.0.store.manifest(&upload.whole).await {
-            Ok(manifest) => Ok((upload, manifest)),
+            Ok(manifest) => Ok((goal::file_name(&Metadata::parse(&upload.metadata)?)?, manifest)),
             Err(StoreError::NotFound) => Err(ErrorCode::Expired.into()),
             Err(error) => Err(refusal(&error)),
         }
+    }
+
+    /// Reads a stretch of what an upload has become.
+    pub fn reader(&self, manifest: &Manifest, stretch: Range<u64>) -> Reader {
+        self.0.store.reader(manifest, stretch)
     }
 
     /// Does it to its end, whether or not whoever asked still waits.

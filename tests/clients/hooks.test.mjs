@@ -415,6 +415,11 @@ test('a kept file that is whole is told, and whoever may read it can, after its 
   assert.match(stored.data.digest, /^blake3:/);
   await until('it was scanned', () => said(joinPath(tools, 'scanned')));
   assert.equal(sha256(readFileSync(joinPath(tools, 'scanned'))), sha256(bytes));
+  const watcher = await join(server.url, sender.room);
+  assert.equal(watcher.joined.drops[0].transfers[0].state, 'offered', 'a scanner is no receiver');
+  const told = sender.statuses.filter(({ data }) => data.transfer === transfer);
+  assert.deepEqual(told.flatMap(({ data }) => data.receivers), []);
+  assert.ok(!receiver.requests.some(({ type }) => type === 'complete'));
   await until('the virus is told of', () => server.log.includes(`a virus in room ${sender.room}, transfer ${transfer}`));
 });
 

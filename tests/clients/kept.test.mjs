@@ -107,7 +107,8 @@ test('a sender that is connected and silent is done without', async () => {
   const server = await start(newFolder(), { TRANSFERS__STALL_TIMEOUT: '300ms' });
   const room = newRoom();
   const sender = await join(server.url, room);
-  const bytes = randomFile(300 * KIB);
+  // More than a relay holds, or it would need nobody.
+  const bytes = randomFile(20 * MIB);
   const { transfer, token, source } = await keep(sender, bytes);
   await copyIs(sender, transfer, 'stored');
   source.close();
@@ -165,6 +166,7 @@ test('a room with a passphrase has it again after a new start', async () => {
 
 test('killed while storing, the server keeps what it said is stored and nothing else', async () => {
   const data = newFolder();
+  const all = [];
   for (const round of [1, 2, 3]) {
     const server = await start(data);
     const room = newRoom();
@@ -176,6 +178,8 @@ test('killed while storing, the server keeps what it said is stored and nothing 
     await until('half of it is sent', () => under.source.uploaded > (10 + 7 * round) * MIB);
     await server.kill();
     closeAll();
+    all.push(stored.transfer);
+    assert.deepEqual(filesBelow(joinPath(data, 'manifests')).sort(), [...all].sort(), 'what is whole, and no half');
     const again = await start(data);
     const late = await join(again.url, room);
     assert.deepEqual(late.joined.drops.map(({ drop }) => drop), [stored.drop]);
@@ -271,13 +275,65 @@ test('bytes that are not of the digest that the sender says are not kept', async
 });
 
 test('a copy whose time is over is gone', async () => {
-  const server = await start(newFolder(), { STORE__LIFETIME: '1500ms', TRANSFERS__LIFETIME: '1s', TRANSFERS__STALL_TIMEOUT: '1s' });
+  const data = newFolder();
+  const short = { STORE__LIFETIME: '1500ms', TRANSFERS__LIFETIME: '1s', TRANSFERS__STALL_TIMEOUT: '1s' };
+  const server = await start(data, short);
   const sender = await join(server.url, newRoom());
   const { transfer } = await keep(sender, randomFile(1000));
   await copyIs(sender, transfer, 'stored');
-  const { data } = await sender.state(transfer, 'failed');
-  assert.equal(data.error, 'expired');
-  const late = await join(server.url, newRoom());
+  const { data: told } = await sender.state(transfer, 'failed');
+  assert.equal(told.error, 'expired');
+  await server.kill();
+  closeAll();
+  const again = await start(data, short);
+  const late = await join(again.url, sender.room);
+  assert.deepEqual(late.joined.drops, []);
+});
+
+test('a copy whose time is over while the server is down is not there when it is back', async () => {
+  const data = newFolder();
+  const short = { STORE__LIFETIME: '2s' };
+  const first = await start(data, short);
+  const sender = await join(first.url, newRoom());
+  const { transfer } = await keep(sender, randomFile(1000));
+  const { data: told } = await copyIs(sender, transfer, 'stored');
+  await first.kill();
+  closeAll();
+  await until('its time is over', () => Date.now() > told.copy.until);
+  assert.deepEqual(filesBelow(joinPath(data, 'manifests')), [transfer]);
+  const late = await join((await start(data, short)).url, sender.room);
+  assert.deepEqual(late.joined.drops, []);
+});
+
+test('a copy that nobody could find again is not made', async () => {
+  const data = newFolder();
+  const server = await start(data);
+  const sender = await join(server.url, newRoom());
+  const first = await keep(sender, randomFile(1000));
+  await copyIs(sender, first.transfer, 'stored');
+  // Where the records lie, there is a file: none can be written any more.
+  rmSync(joinPath(data, 'records'), { recursive: true });
+  writeFileSync(joinPath(data, 'records'), '');
+  const { transfer } = await keep(sender, randomFile(1000));
+  const { data: told } = await copyIs(sender, transfer, 'failed');
+  assert.equal(told.copy.error, 'storage_unavailable');
+  assert.deepEqual(filesBelow(joinPath(data, 'manifests')), [first.transfer]);
+});
+
+test('what is cancelled while it is being stored leaves no copy', async () => {
+  const data = newFolder();
+  const server = await start(data);
+  const sender = await join(server.url, newRoom());
+  for (let size = 1; size < 24; size += 1) {
+    const bytes = randomFile(size * 20 * KIB);
+    const { transfer, source } = await keep(sender, bytes);
+    await until('all of it is sent', () => source.uploaded === bytes.length);
+    ok(await sender.rooms.ask('transfer:cancel', { transfer }));
+    source.close();
+  }
+  await server.terminate();
+  assert.deepEqual(filesBelow(joinPath(data, 'manifests')), []);
+  const late = await join((await start(data)).url, sender.room);
   assert.deepEqual(late.joined.drops, []);
 });
 

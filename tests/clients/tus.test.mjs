@@ -234,6 +234,27 @@ test('an upload that is given up is gone, and so is the drop of one that was who
   for (const kind of ['records', 'manifests']) await until(`no ${kind} are left`, () => countBelow(joinPath(data, kind)) === 0);
 });
 
+test('without a room the file is had from the upload’s own address, whole or in part', async () => {
+  const data = newFolder();
+  const server = await start(data);
+  const bytes = randomFile(SIZE);
+  const half = await begun(server.url, 10);
+  assert.deepEqual(await outcome(await fetch(half)), [404, 'not_found']);
+  const { url } = await uploadAll(server.url, bytes, { metadata: { filename: 'ä b.png' }, chunkSize: 5 * MIB });
+  const whole = await fetch(url);
+  assert.equal(whole.status, 200);
+  assert.match(whole.headers.get('Content-Disposition'), /^attachment;.*%C3%A4%20b\.png/);
+  assert.equal(sha256(Buffer.from(await whole.arrayBuffer())), sha256(bytes));
+  const part = await fetch(url, { headers: { Range: `bytes=${5 * MIB - 2}-${5 * MIB + 1}` } });
+  assert.equal(part.status, 206);
+  assert.equal(sha256(Buffer.from(await part.arrayBuffer())), sha256(bytes.subarray(5 * MIB - 2, 5 * MIB + 2)));
+  const known = await fetch(url, { headers: { 'If-None-Match': whole.headers.get('ETag') } });
+  assert.equal(known.status, 304);
+  assert.equal((await fetch(url, { headers: { Range: `bytes=${SIZE}-` } })).status, 416);
+  await Upload.terminate(url);
+  assert.deepEqual(await outcome(await fetch(url)), [404, 'not_found']);
+});
+
 test('a room with a passphrase is opened by it, before any byte', async () => {
   const server = await start();
   const room = newRoom();

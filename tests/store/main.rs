@@ -8,6 +8,7 @@
     reason = "a test says by panicking what is wrong"
 )]
 
+mod crash;
 mod folder;
 mod promises;
 mod s3;

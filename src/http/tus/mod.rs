@@ -1,13 +1,14 @@
 //! `/tus/`: uploads that go on where they stopped, by the tus protocol 1.0 (tus.io), so that `tus-js-client`, Uppy
 //! and others work as they are. It translates; what may be uploaded is decided below.
 
+mod file;
 mod headers;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
-use axum::http::header::{CACHE_CONTROL, LOCATION};
+use axum::http::header::{ALLOW, CACHE_CONTROL, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
@@ -141,15 +142,19 @@ async fn serve(
         Err(refusal) => return refused(&served, refusal, Some(body)).await,
     };
     let id = id.ok().and_then(|Path(id)| Secret::new(&id));
-    let (Some(id), true) = (id, [Method::HEAD, Method::PATCH, Method::DELETE].contains(&method)) else {
-        let why: Refused = if [Method::HEAD, Method::PATCH, Method::DELETE].contains(&method) {
+    let is_taken = [Method::GET, Method::HEAD, Method::PATCH, Method::DELETE].contains(&method);
+    let (Some(id), true) = (id, is_taken) else {
+        let why: Refused = if is_taken {
             ErrorCode::NotFound.into()
         } else {
-            let allowed = HeaderValue::from_static("HEAD,PATCH,DELETE");
-            method_not_allowed().await.with_header(axum::http::header::ALLOW, allowed)
+            let allowed = HeaderValue::from_static("GET,HEAD,PATCH,DELETE");
+            method_not_allowed().await.with_header(ALLOW, allowed)
         };
         return finish(&served.hub, why.into_response(), Some(body)).await;
     };
+    if method == Method::GET {
+        return file::serve(&served.tus, &id, &head.headers).await.into_response();
+    }
     let outcome = match must_speak(&head.headers) {
         Err(refusal) => Err((refusal, Some(body))),
         Ok(()) if method == Method::PATCH => append(&served, &id, &head.headers, body).await,

@@ -50,7 +50,7 @@ impl Session {
         };
         let receivers: Vec<Receiver> = self
             .transfer
-            .receivers()
+            .people()
             .map(|(member, state)| Receiver { member: member.clone(), state, received: held(member, state) })
             .collect();
         let fastest = receivers.iter().map(|receiver| receiver.received).max().unwrap_or(0);
