@@ -31,10 +31,8 @@ impl Depot {
     async fn remove_orphans(&self, before: &HashSet<RecordKey>) -> Result<HashSet<RecordKey>, StoreError> {
         let records = self.store().records([KIND]).await?;
         // After the records: a copy that comes now has its record already.
-        let copies: HashSet<_> = self.store().manifests().await?.into_iter().collect();
-        let has_copy = |key: &RecordKey| {
-            key.parts().last().is_some_and(|id| copies.iter().any(|copy| copy.as_str() == id))
-        };
+        let copies: HashSet<_> = self.store().manifests().await?.into_iter().map(String::from).collect();
+        let has_copy = |key: &RecordKey| key.parts().last().is_some_and(|id| copies.contains(id));
         let mut found = HashSet::new();
         for key in records.into_iter().filter(|key| !has_copy(key)) {
             if before.contains(&key) {

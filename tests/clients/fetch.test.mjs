@@ -321,6 +321,17 @@ test('what cannot be fetched is refused in words', async () => {
   refused(await fetcher.wire.ask('fetch:other', {}), 'bad_request');
 });
 
+test('more than a hundred that wait for their answer are refused, and there is room again', async () => {
+  const { fetcher } = await two();
+  const file = origin.serve('/mute', { answer: () => {} });
+  const waiting = Array.from({ length: 100 }, (_, number) => fetcher.ask(file.url, { resource: `mute ${number}` }));
+  refused(await fetcher.ask(file.url, { resource: 'one more' }), 'rate_limited');
+  for (const number of waiting.keys()) ok(await fetcher.wire.ask('fetch:stop', { resource: `mute ${number}` }));
+  for (const answer of await Promise.all(waiting)) refused(answer, 'transfer_closed');
+  await until('the origin is let go', () => file.open === 0);
+  refused(await fetcher.ask(`${origin.url}/nothing-here`), 'fetch_failed');
+});
+
 test('stopping ends the fetch, for everyone, and lets go of the origin', async () => {
   const { receiver, fetcher } = await two();
   const file = origin.serve('/stop.bin', { bytes: randomFile(32 * MIB) });

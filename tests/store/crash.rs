@@ -34,7 +34,7 @@ fn content(id: u128) -> Bytes {
     bytes(seed, CHUNK / 2 * (1 + usize::try_from(id % 5).unwrap()) + usize::try_from(id % 3).unwrap())
 }
 
-/// Keeps one after the other and says so, while another is written that never ends.
+/// Keeps one after the other and says so, while another is written, chunk by chunk, that never ends.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn writer() {
     let Some(told) = std::env::var_os(WRITER) else { return };
@@ -45,7 +45,7 @@ async fn writer() {
     let mut endless = store.ingest(whole(first + IDS)).await.unwrap();
     let mut out = std::io::stdout();
     for id in first.. {
-        endless.write(bytes(99, 1000)).await.unwrap();
+        endless.write(bytes(u64::try_from(id).unwrap() + 1000, CHUNK / 2 + 1)).await.unwrap();
         keep(&store, id, &content(id)).await;
         writeln!(out, "{SAID}{id}").unwrap();
     }
