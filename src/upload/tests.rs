@@ -141,12 +141,14 @@ async fn parts_and_plans_go_when_the_file_is_here() {
     }
     assert_eq!(two.send(1).await, Ok(here()), "however it was cut");
     assert_eq!(one.send(1).await, Ok(here()));
-    uploads.0.tasks.close();
-    while !(uploads.store().records([shelf::PARTS]).await.unwrap().is_empty()
-        && uploads.store().records([shelf::PLANS]).await.unwrap().is_empty())
-    {
-        tokio::task::yield_now().await;
-    }
+    let cleared = async {
+        while !(uploads.store().records([shelf::PARTS]).await.unwrap().is_empty()
+            && uploads.store().records([shelf::PLANS]).await.unwrap().is_empty())
+        {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), cleared).await.unwrap();
     assert_eq!(uploads.store().manifests().await.unwrap().len(), 1);
     one.is_here().await;
     uploads.close().await;
