@@ -251,7 +251,7 @@ test('a command gets the event on its input, its arguments as they are, and none
 
 test('a command that takes too long is killed with what it has started', async () => {
   const pids = joinPath(folder, 'pids');
-  const endless = "sh -c 'echo $$ >> PIDS; exec tail -f /dev/null' &\necho $$ >> PIDS\nwait".replaceAll('PIDS', pids);
+  const endless = "sh -c 'echo $$ >> PIDS; exec tail -f /dev/null > /dev/null' &\necho $$ >> PIDS\nwait".replaceAll('PIDS', pids);
   const program = script(joinPath(folder, 'slow.sh'), endless);
   const server = await node(hook(0, { on: ['offered'], command: [program], timeout: '1s' }));
   await offered(server);
