@@ -130,7 +130,8 @@ impl Server {
             None => Hub::new(options),
             Some(_) => Hub::with_broker(options, broker.clone()),
         };
-        let depot = store.clone().map(|store| Depot::new(store, config.transfers.chunk_max));
+        let copies = config.limits.copies_at_once;
+        let depot = store.clone().map(|store| Depot::new(store, config.transfers.chunk_max, copies));
         if let Some(depot) = &depot {
             hub.keep_with(Arc::new(depot.clone()));
         }

@@ -252,6 +252,9 @@ pub struct Limits {
     /// HTTP downloads at once with one token.
     #[serde(deserialize_with = "values::count")]
     pub downloads_per_token: usize,
+    /// Copies of kept drops that are written at once.
+    #[serde(deserialize_with = "values::count")]
+    pub copies_at_once: usize,
     /// Bodies of `/tus/` that are taken at once, and as many chunks of `/api/upload`.
     #[serde(deserialize_with = "values::count")]
     pub uploads_at_once: usize,

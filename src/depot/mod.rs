@@ -8,8 +8,12 @@
 //! the room has forgotten, as after a restart, is offered in it again, by the same sender.
 //!
 //! **Memory.** A copy that is being written holds what its sink was sent (at most 4 MiB) and what the
-//! storage has not taken yet (see [`Ingest`](crate::store::Ingest)).
+//! storage has not taken yet (see [`Ingest`](crate::store::Ingest)): 16 MiB in all. So many are written at once on a
+//! node, and no more. Where the source can go back, the next wait their turn and hold nothing, and one whose source is
+//! silent while others wait gives up its place and begins anew when it is its turn again; where it cannot, there is no
+//! copy (`overloaded`), and the transfer goes on live.
 
+mod places;
 mod records;
 mod source;
 mod tidy;
@@ -23,6 +27,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::places::Places;
 use self::source::Copies;
 use crate::hub::{Keeper, Keeping, SourcePort, TransferHandle};
 use crate::protocol::{ErrorCode, Refusal, RoomId, TransferId};
@@ -41,16 +46,18 @@ struct Inner {
     store: Store,
     /// Bytes of a chunk that a copy sends, at most.
     chunk: usize,
+    places: Places,
     ended: CancellationToken,
     tasks: TaskTracker,
 }
 
 impl Depot {
-    /// Keeps drops in `store`, and serves them in chunks of at most `chunk` bytes. Call it within a runtime.
-    pub fn new(store: Store, chunk: u64) -> Self {
+    /// Keeps drops in `store`, `at_once` at once, at most, and serves them in chunks of at most `chunk` bytes. Call it
+    /// within a runtime.
+    pub fn new(store: Store, chunk: u64, at_once: usize) -> Self {
         let chunk = usize::try_from(chunk).unwrap_or(usize::MAX).min(source::CHUNK);
         let (ended, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let depot = Self(Arc::new(Inner { store, chunk, ended, tasks }));
+        let depot = Self(Arc::new(Inner { store, chunk, places: Places::new(at_once), ended, tasks }));
         depot.spawn(tidy::tidy(depot.clone()));
         depot
     }

@@ -61,7 +61,7 @@ mod tests {
             quota: 100,
             grace: GRACE,
         };
-        let depot = Depot::new(Store::open(options, []).unwrap(), 1 << 20);
+        let depot = Depot::new(Store::open(options, []).unwrap(), 1 << 20, 1);
         let ids = [1, 2].map(ManifestId::from_random);
         let keys = ids.clone().map(|id| RecordKey::new([KIND, "room", id.as_str()]).unwrap());
         for key in &keys {

@@ -3,11 +3,14 @@
 //! the live part of the transfer goes on without it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::sleep;
 
+use super::places::Taken;
 use super::{Depot, manifest_id};
-use crate::hub::{Answer, Chunk, CopyWord, Full, Keeping, SinkBox, SinkPort, TransferCommand};
+use crate::hub::{Answer, Chunk, CopyWord, Full, Keeping, SinkBox, SinkPort, Source, TransferCommand};
 use crate::protocol::rooms::Status;
 use crate::protocol::{Digest, Envelope, ErrorCode, Refusal};
 use crate::room::StoredBytes;
@@ -17,6 +20,9 @@ use crate::store::{Ingest, Manifest, Sealed, StoreError, Whole};
 pub(super) const WINDOW: u64 = 4 << 20;
 /// Chunks that may wait; beyond it the relay keeps them.
 const CHUNKS: usize = 256;
+
+/// How long a copy may get no byte while others wait for its place.
+const SILENCE: Duration = Duration::from_secs(20);
 
 /// The end, once known.
 type End = Option<(u64, Option<Digest>)>;
@@ -47,6 +53,8 @@ impl SinkPort for Port {
 enum Broken {
     /// The transfer let go of it.
     LetGo,
+    /// Nothing comes, and others wait for its place.
+    GivesWay,
     /// It cannot be kept.
     Because(ErrorCode),
 }
@@ -66,8 +74,14 @@ impl From<ErrorCode> for Broken {
 
 /// Keeps one transfer, to its end.
 pub(super) async fn keep(depot: Depot, what: Keeping) {
-    if let Err(Broken::Because(error)) = write(&depot, &what).await {
-        say(&what, CopyWord::Lost { peer: what.peer, error }).await;
+    loop {
+        match write(&depot, &what).await {
+            Ok(()) | Err(Broken::LetGo) => return,
+            Err(Broken::GivesWay) => say(&what, CopyWord::Waits { peer: what.peer }).await,
+            Err(Broken::Because(error)) => {
+                return say(&what, CopyWord::Lost { peer: what.peer, error }).await;
+            }
+        }
     }
 }
 
@@ -93,9 +107,10 @@ async fn write(depot: &Depot, what: &Keeping) -> Result<(), Broken> {
 
 /// Has all bytes written, of the digest that was meant, and nothing to be seen yet.
 async fn write_bytes(depot: &Depot, what: &Keeping) -> Result<Sealed, Broken> {
+    let _place = place(depot, what).await?;
     let whole = Whole { id: manifest_id(&what.transfer)?, size: what.size, lifetime: None };
     let mut ingest = depot.store().ingest(whole).await?;
-    let expected = take_all(what, &mut ingest).await?;
+    let expected = take_all(depot, what, &mut ingest).await?;
     let sealed = ingest.seal().await?;
     if let Some(expected) = expected
         && !sealed.matches(&expected).await?
@@ -105,8 +120,16 @@ async fn write_bytes(depot: &Depot, what: &Keeping) -> Result<Sealed, Broken> {
     Ok(sealed)
 }
 
+async fn place(depot: &Depot, what: &Keeping) -> Result<Taken, Broken> {
+    match (depot.0.places.take(), what.source) {
+        (Some(place), _) => Ok(place),
+        (None, Source::Seekable) => Ok(depot.0.places.wait().await),
+        (None, Source::Once) => Err(ErrorCode::Overloaded.into()),
+    }
+}
+
 /// Takes every byte; the digest that the sender said, if it did.
-async fn take_all(what: &Keeping, ingest: &mut Ingest) -> Result<Option<Digest>, Broken> {
+async fn take_all(depot: &Depot, what: &Keeping, ingest: &mut Ingest) -> Result<Option<Digest>, Broken> {
     let (chunks, mut arriving) = mpsc::channel(CHUNKS);
     let (end, mut known) = watch::channel(None);
     open(what, Port { chunks, end }).await?;
@@ -137,7 +160,20 @@ async fn take_all(what: &Keeping, ingest: &mut Ingest) -> Result<Option<Digest>,
                     return Err(Broken::LetGo);
                 }
             }
+            () = sleep(SILENCE) => {
+                if depot.0.places.are_wanted() {
+                    return Err(give_way(what.source));
+                }
+            }
         }
+    }
+}
+
+/// Bytes that come once cannot be waited for.
+fn give_way(source: Source) -> Broken {
+    match source {
+        Source::Seekable => Broken::GivesWay,
+        Source::Once => ErrorCode::Overloaded.into(),
     }
 }
 

@@ -13,6 +13,7 @@ use super::{Hub, TransferHandle};
 use crate::protocol::rooms::Status;
 use crate::protocol::{Digest, Envelope, Refusal, RoomId, TransferId};
 use crate::room::{Event, PeerId, Shelved};
+use crate::transfer::Source;
 
 /// A person's link to a room.
 pub trait PeerPort: Send + Sync {
@@ -77,6 +78,8 @@ pub struct Keeping {
     pub peer: PeerId,
     /// Bytes, where known.
     pub size: Option<u64>,
+    /// Whether they can be had again.
+    pub source: Source,
     /// What to write down of it.
     pub shelved: Arc<Shelved>,
 }

@@ -34,6 +34,11 @@ pub enum CopyWord {
         /// The way back.
         answer: Answer<()>,
     },
+    /// Its sink takes no more for now; it opens again, and begins anew.
+    Waits {
+        /// The sink's number.
+        peer: PeerId,
+    },
     /// It was whole before the transfer began, and nobody was told yet.
     WasWhole,
     /// It is not kept; or it was, and cannot be read any more.
@@ -80,6 +85,8 @@ impl Task {
                 answer.give(outcome.map(drop));
             }
             CopyWord::Whole { answer, .. } => answer.refuse(ErrorCode::TransferClosed),
+            CopyWord::Waits { peer } if self.work.is_by(peer) => drop(self.give(Input::CloseDepot)),
+            CopyWord::Waits { .. } => {}
             CopyWord::WasWhole => self.tell_stored(),
             CopyWord::Lost { peer, error } if self.work.is_by(peer) => {
                 tracing::warn!(transfer.id = %self.id, error = %error, "transfer is not kept");
@@ -143,8 +150,8 @@ impl Task {
         let peer = self.hub.next_peer();
         self.work = Work::Stores(peer);
         let (hub, transfer, handle) = (self.hub.clone(), self.id.clone(), self.handle.clone());
-        let size = self.session.transfer().size();
-        keeper.store(Keeping { hub, transfer, handle, peer, size, shelved });
+        let (size, source) = (self.session.transfer().size(), self.session.transfer().source());
+        keeper.store(Keeping { hub, transfer, handle, peer, size, source, shelved });
     }
 
     fn begin_serving(&mut self, keeper: &dyn Keeper) {

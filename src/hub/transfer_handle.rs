@@ -221,7 +221,7 @@ impl Command {
             | Self::Steer { answer, .. } => answer.refuse(error),
             Self::Copy(CopyWord::Open { answer, .. }) => answer.refuse(error),
             Self::Copy(CopyWord::Whole { answer, .. }) => answer.refuse(error),
-            Self::Copy(CopyWord::Lost { .. } | CopyWord::WasWhole)
+            Self::Copy(CopyWord::Waits { .. } | CopyWord::Lost { .. } | CopyWord::WasWhole)
             | Self::DownloadEnded { .. }
             | Self::Lost { .. }
             | Self::Forget

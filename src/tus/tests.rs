@@ -30,7 +30,7 @@ fn store() -> Store {
 /// A node that keeps things in `store`.
 fn node(store: &Store) -> Tus {
     let hub = Hub::new(test_options(Duration::from_secs(10)));
-    let depot = Depot::new(store.clone(), 1 << 20);
+    let depot = Depot::new(store.clone(), 1 << 20, 1);
     hub.keep_with(Arc::new(depot.clone()));
     Tus::new(store.clone(), depot, hub, Options { at_once: 8, patience: PATIENCE })
 }

@@ -220,6 +220,7 @@ impl Session {
             Input::SinkDone { sink, digest } => return self.finish_sink(now, sink, digest),
             Input::Keep => drop(self.tell(now, transfer::Input::Keep)?),
             Input::OpenDepot => return self.open_depot(now),
+            Input::CloseDepot => self.close_depot(now, ErrorCode::TransferClosed),
             Input::Kept { size, digest, until } => self.learn_kept(now, size, digest, until)?,
             Input::NotKept(error) => self.learn_not_kept(now, error)?,
             Input::Forget if self.is_home() => {

@@ -141,6 +141,8 @@ pub enum Input {
     Keep,
     /// The sink opens that writes it; [`Reply::Opened`]. At the home alone.
     OpenDepot,
+    /// It closes, to be opened again.
+    CloseDepot,
     /// The copy is whole.
     Kept {
         /// Bytes.
