@@ -56,6 +56,7 @@ pub struct Server {
     io: SocketIo<gateway::Carrier>,
     links: Links,
     routing: Routing,
+    under_way: net::UnderWay,
     /// Cancelled: nothing new is taken, and what is here may go on.
     leaving: CancellationToken,
     /// Cancelled: no more connections, and each ends with what it is doing.
@@ -155,7 +156,8 @@ impl Server {
             .layer(socket_io);
         let health = http::Health::new(broker.clone(), leaving.clone());
         let kept = http::Kept { uploads: uploads.clone(), tus: tus.clone() };
-        let router = http::routes(hub.clone(), health, folder, kept).layer(layers);
+        let under_way = net::UnderWay::default();
+        let router = http::routes(hub.clone(), health, folder, kept, under_way.clone()).layer(layers);
         let service = router.into_make_service_with_connect_info::<net::Peer>();
         let stopped = stop.clone().cancelled_owned();
         let serving = axum::serve(listener, service).with_graceful_shutdown(stopped);
@@ -170,6 +172,7 @@ impl Server {
             io,
             links,
             routing,
+            under_way,
             leaving,
             stop,
             serving,
@@ -225,8 +228,9 @@ impl Server {
     async fn drain(&self) {
         self.broker.leave().await;
         if !self.routing.has_company() {
-            if timeout(Duration::ZERO, self.hub.at_rest()).await.is_err() {
-                self.hub.at_rest().await;
+            let at_rest = || async { tokio::join!(self.hub.at_rest(), self.under_way.none_left()) };
+            if timeout(Duration::ZERO, at_rest()).await.is_err() {
+                at_rest().await;
                 sleep(LAST_WORDS).await;
             }
             return;

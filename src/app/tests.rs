@@ -11,6 +11,14 @@ use crate::gateway::routing::tests::{Directory, Registry};
 
 /// A node on a free port, and another one that is registered at `other`.
 async fn start(drain_timeout: Duration, other: Option<SocketAddr>) -> Server {
+    start_serving(drain_timeout, other, None).await
+}
+
+async fn start_serving(
+    drain_timeout: Duration,
+    other: Option<SocketAddr>,
+    folder: Option<http::Folder>,
+) -> Server {
     let flags = Flags { listen: Some("127.0.0.1:0".to_owned()), config: None, redis: None };
     let mut config = Config::load(&flags, []).unwrap();
     config.server.drain_timeout = drain_timeout;
@@ -26,7 +34,7 @@ async fn start(drain_timeout: Duration, other: Option<SocketAddr>) -> Server {
     let registry = Registry::default();
     [Some(me.clone()), other].into_iter().flatten().for_each(|node| registry.add(node));
     let broker = Arc::new(Directory::new(me, registry));
-    let means = Means { broker, folder: None, hooks: Hooks::none(), store: None };
+    let means = Means { broker, folder, hooks: Hooks::none(), store: None };
     Server::serve(&config, listener, address, means).unwrap()
 }
 
@@ -122,6 +130,30 @@ async fn what_is_under_way_goes_on_until_it_is_done() {
     behind.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\ndone").await.unwrap();
     assert!(asked.await.unwrap().ends_with("done"));
     soon(closing).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_node_alone_lets_a_download_from_its_folder_end() {
+    const SIZE: usize = 64 << 20;
+    let home = tempfile::tempdir().unwrap();
+    std::fs::File::create(home.path().join("file")).unwrap().set_len(SIZE as u64).unwrap();
+    let folder = http::Folder::open(home.path()).unwrap();
+    let server = start_serving(Duration::from_secs(60), None, Some(folder)).await;
+    let mut download = TcpStream::connect(server.address()).await.unwrap();
+    download.write_all(b"GET /download/file HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut first = [0; 1000];
+    soon(download.read_exact(&mut first)).await.unwrap();
+    let (address, closing) = close(server);
+    while !ask(address, "/readyz").await.starts_with("HTTP/1.1 503") {}
+    for _ in 0..100 {
+        assert!(ask(address, "/healthz").await.starts_with("HTTP/1.1 200"));
+    }
+    assert!(!closing.is_finished());
+    let mut rest = Vec::new();
+    soon(download.read_to_end(&mut rest)).await.unwrap();
+    assert!(first.starts_with(b"HTTP/1.1 200") && rest.len() > SIZE - first.len());
+    soon(closing).await.unwrap();
+    assert!(is_closed(address).await);
 }
 
 #[tokio::test]

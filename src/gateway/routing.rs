@@ -16,7 +16,6 @@
 
 mod forward;
 mod open;
-mod under_way;
 mod way;
 
 use std::convert::Infallible;
@@ -33,10 +32,10 @@ use tokio_util::sync::CancellationToken;
 use tower::{BoxError, Layer, Service};
 
 use self::forward::{Forward, Watch};
-use self::under_way::{One, UnderWay};
 use self::way::{Here, Scene, There, Way};
 use super::compat::{ResponseFuture, Words, unknown_session};
 use crate::broker::Broker;
+use crate::net::{One, UnderWay};
 use crate::protocol::node::Node;
 use crate::protocol::{Envelope, ErrorCode, Refusal};
 

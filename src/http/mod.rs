@@ -22,6 +22,9 @@ mod visit;
 mod zip;
 
 use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
 use axum::routing::{get, put};
 
 pub use self::folder::Folder;
@@ -30,6 +33,7 @@ pub use self::origin::{Origins, check as check_origin};
 pub use self::tus::discover as discover_tus;
 
 use crate::hub::Hub;
+use crate::net::UnderWay;
 use crate::tus::Tus;
 use crate::upload::Uploads;
 
@@ -42,8 +46,14 @@ pub struct Kept {
     pub tus: Option<Tus>,
 }
 
-/// Every route of the server but Socket.IO's; `/download/` where there is a `folder` to serve.
-pub fn routes(hub: Hub, health: Health, folder: Option<Folder>, kept: Kept) -> Router {
+/// Every route of the server but Socket.IO's; `/download/` where there is a `folder` to serve. What is `under_way` and
+/// the hub knows nothing of is counted.
+pub fn routes(hub: Hub, health: Health, folder: Option<Folder>, kept: Kept, under_way: UnderWay) -> Router {
+    let unknown_to_hub = Router::new()
+        .merge(folder::routes(folder))
+        .merge(upload::routes(hub.clone(), kept.uploads))
+        .merge(tus::routes(kept.tus, hub.clone()))
+        .layer(from_fn_with_state(under_way, count));
     Router::new()
         .route("/transfers/{id}/content", get(content::serve).head(content::serve))
         .route("/drops/{id}/content", get(zip::serve).head(zip::serve))
@@ -52,10 +62,13 @@ pub fn routes(hub: Hub, health: Health, folder: Option<Folder>, kept: Kept) -> R
         .route("/rooms/{room}/{*filename}", get(take::serve).head(take::serve).put(put::serve))
         .merge(health::routes(health))
         .merge(page::routes())
-        .merge(folder::routes(folder))
-        .merge(upload::routes(hub.clone(), kept.uploads))
-        .merge(tus::routes(kept.tus, hub.clone()))
+        .merge(unknown_to_hub)
         .method_not_allowed_fallback(error::method_not_allowed)
         .fallback(error::not_found)
         .with_state(hub)
+}
+
+async fn count(State(under_way): State<UnderWay>, request: Request, next: Next) -> Response {
+    let one = under_way.one();
+    one.lasts(next.run(request).await)
 }

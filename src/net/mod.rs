@@ -1,5 +1,5 @@
 //! The listener under the web server: connections that read big, can be cut from anywhere, and notice
-//! a dead peer. It exists because a relay spends its time in small reads, and because a client that
+//! a dead peer; and a count of what is still to leave by them ([`UnderWay`]). It exists because a relay spends its time in small reads, and because a client that
 //! stops reading is otherwise only ended by TCP itself, many minutes later. It knows bytes and
 //! addresses, and refuses to know what is spoken on them.
 //!
@@ -16,8 +16,10 @@ mod link;
 mod listener;
 mod local;
 mod pool;
+mod under_way;
 
 pub use connection::Connection;
 pub use link::Link;
 pub use listener::{Listener, Options, Peer};
 pub use local::unpace;
+pub use under_way::{One, UnderWay};

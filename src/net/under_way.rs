@@ -1,6 +1,5 @@
 //! What a node still has to finish before it may end. It exists because the server cannot tell downloads that
-//! go on from connections that merely stay; it refuses to count what began after the node was told to leave
-//! and can be asked of another one as well.
+//! go on from connections that merely stay; it refuses to say which requests count.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -11,27 +10,29 @@ use http_body::{Frame, SizeHint};
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-/// The requests under way, until the last byte of each answer has left or its connection is gone.
-#[derive(Debug, Default)]
-pub(super) struct UnderWay(TaskTracker);
+/// The requests under way, until the last byte of each answer has left or its connection is gone. Cheap to clone;
+/// all clones are one.
+#[derive(Debug, Clone, Default)]
+pub struct UnderWay(TaskTracker);
 
 /// One of them.
-pub(super) struct One(#[expect(dead_code, reason = "it is dropped, and that is all")] TaskTrackerToken);
+#[derive(Debug)]
+pub struct One(#[expect(dead_code, reason = "it is dropped, and that is all")] TaskTrackerToken);
 
 impl UnderWay {
     /// One more.
-    pub(super) fn one(&self) -> One {
+    pub fn one(&self) -> One {
         One(self.0.token())
     }
 
     /// How many.
     #[cfg(test)]
-    pub(super) fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.0.len()
     }
 
     /// Waits until there is none.
-    pub(super) async fn none_left(&self) {
+    pub async fn none_left(&self) {
         self.0.close();
         self.0.wait().await;
     }
@@ -39,7 +40,7 @@ impl UnderWay {
 
 impl One {
     /// It lasts until this answer's body has ended.
-    pub(super) fn lasts(self, response: Response) -> Response {
+    pub fn lasts(self, response: Response) -> Response {
         response.map(|body| Body::new(Lasting { body, _one: self }))
     }
 }
