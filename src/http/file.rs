@@ -7,6 +7,7 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
 
 use super::conditions::{Validators, Verdict, weigh};
 use super::content::SANDBOX;
@@ -14,6 +15,19 @@ use super::disposition;
 use super::error::Refused;
 use super::range::{RangeAnswer, resolve};
 use crate::protocol::ErrorCode;
+
+/// What a link may say of how it is to be served.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Wanted {
+    inline: Option<String>,
+}
+
+impl Wanted {
+    /// Whether it is to be shown in place.
+    pub(super) fn inline(&self) -> bool {
+        self.inline.as_deref() == Some("1")
+    }
+}
 
 /// A file that is there.
 #[derive(Debug)]

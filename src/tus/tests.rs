@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use futures_util::{StreamExt, stream};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use super::*;
 use crate::hub::test_options;
@@ -60,6 +61,13 @@ fn live() -> (mpsc::Sender<Bytes>, Body) {
     (sender, pieces.boxed())
 }
 
+/// A sender of one body, and what becomes of it.
+fn begin_to_send(tus: &Tus, id: &Secret) -> (mpsc::Sender<Bytes>, JoinHandle<Outcome<Upload>>) {
+    let (sender, body) = live();
+    let (tus, id) = (tus.clone(), id.clone());
+    (sender, tokio::spawn(async move { tus.append(&id, at(0), body).await.0 }))
+}
+
 async fn content(tus: &Tus, id: &Secret) -> Vec<u8> {
     let (_, manifest) = tus.whole(id).await.unwrap();
     let mut reader = tus.reader(&manifest, 0..manifest.size);
@@ -88,11 +96,7 @@ async fn what_came_before_a_body_broke_off_is_there_after_a_restart() {
 async fn a_long_body_is_safe_soon_and_one_that_is_silent_is_ended() {
     let tus = node(&store());
     let (id, _) = tus.create(wish(1000, "")).await.unwrap();
-    let (sender, body) = live();
-    let sending = tokio::spawn({
-        let (tus, id) = (tus.clone(), id.clone());
-        async move { tus.append(&id, at(0), body).await.0 }
-    });
+    let (sender, sending) = begin_to_send(&tus, &id);
     sender.send(bytes(200)).await.unwrap();
     let key = Key::of(&id).unwrap();
     let (began, mut moments) =
@@ -112,11 +116,7 @@ async fn a_server_that_ends_makes_safe_what_came() {
     let store = store();
     let tus = node(&store);
     let (id, _) = tus.create(wish(1000, "")).await.unwrap();
-    let (sender, body) = live();
-    let sending = tokio::spawn({
-        let (tus, id) = (tus.clone(), id.clone());
-        async move { tus.append(&id, at(0), body).await.0 }
-    });
+    let (sender, sending) = begin_to_send(&tus, &id);
     sender.send(bytes(200)).await.unwrap();
     sender.reserve_many(8).await.unwrap();
     tus.close().await;

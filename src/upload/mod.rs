@@ -210,8 +210,8 @@ impl Uploads {
     }
 
     /// Reads a stretch of a file.
-    pub fn reader(&self, manifest: Manifest, stretch: Range<u64>) -> Reader {
-        Reader::new(self.0.store.clone(), Arc::new(manifest), stretch)
+    pub fn reader(&self, manifest: &Manifest, stretch: Range<u64>) -> Reader {
+        self.0.store.reader(manifest, stretch)
     }
 
     async fn answer(&self, known: Arc<Known>, parts: &Parts) -> Result<Outcome, Refusal> {

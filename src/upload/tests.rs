@@ -70,7 +70,7 @@ impl Client {
 
     async fn is_here(&self) {
         let upload = self.uploads.find(self.file).await.unwrap().unwrap();
-        let mut reader = self.uploads.reader(upload.manifest, 0..u64::MAX);
+        let mut reader = self.uploads.reader(&upload.manifest, 0..u64::MAX);
         let mut found = Vec::new();
         while let Some(bytes) = reader.next(3).await.unwrap() {
             found.extend_from_slice(&bytes);

@@ -19,14 +19,13 @@ use axum::routing::get;
 use cap_fs_ext::OpenOptionsSyncExt;
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions};
-use serde::Deserialize;
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio::task::spawn_blocking;
 use tokio_util::io::ReaderStream;
 
 use super::conditions::Validators;
 use super::error::Refused;
-use super::file::{Answer, File};
+use super::file::{Answer, File, Wanted};
 use crate::protocol::ErrorCode;
 
 /// Where it is served.
@@ -66,11 +65,6 @@ pub(super) fn routes<S: Clone + Send + Sync + 'static>(folder: Option<Folder>) -
     }
 }
 
-#[derive(Debug, Default, Deserialize)]
-struct Wanted {
-    inline: Option<String>,
-}
-
 /// Serves both methods; a `HEAD` reads nothing of the file.
 async fn serve(
     State(folder): State<Folder>,
@@ -91,7 +85,7 @@ async fn serve(
         size: found.size,
         validators: Validators::new(found.size, found.modified, SystemTime::now()),
     };
-    match file.answer(&method, &headers, wanted.inline.as_deref() == Some("1"))? {
+    match file.answer(&method, &headers, wanted.inline())? {
         Answer::Head(response) => Ok(response),
         Answer::Stretch { mut response, from, end } => {
             *response.body_mut() = read(found.file, from, end).await?;

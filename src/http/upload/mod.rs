@@ -6,22 +6,18 @@ mod address;
 mod form;
 mod tap;
 
-use std::time::{Duration, SystemTime};
-
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Query, Request, State};
-use axum::http::header::{CONTENT_TYPE, REFERRER_POLICY};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::Response;
 use axum::routing::{get, post};
-use serde::Deserialize;
 
 use self::form::{Form, Handshake};
 use self::tap::Tap;
-use super::conditions::Validators;
 use super::error::Refused;
-use super::file::{Answer, File};
+use super::file::Wanted;
 use super::{parting, stored};
 use crate::hub::Hub;
 use crate::protocol::uploads::{FileId, Reply, ReplyData, UploadName};
@@ -108,11 +104,6 @@ impl Door {
     }
 }
 
-#[derive(Debug, Default, Deserialize)]
-struct Wanted {
-    inline: Option<String>,
-}
-
 /// Serves both methods; a `HEAD` reads nothing of the file.
 async fn serve(
     State(door): State<Door>,
@@ -125,18 +116,6 @@ async fn serve(
     let name = uri.path().strip_prefix(PREFIX).and_then(UploadName::parse).ok_or(ErrorCode::NotFound)?;
     let uploads = door.uploads.ok_or(ErrorCode::NotFound)?;
     let manifest = uploads.find(name.file).await?.ok_or(ErrorCode::NotFound)?.manifest;
-    let created = SystemTime::UNIX_EPOCH + Duration::from_millis(manifest.created.unix_millis());
-    let file = File {
-        name: &name.to_string(),
-        size: manifest.size,
-        validators: Validators::of_tag(&manifest.digest.to_string(), created),
-    };
-    let mut response = match file.answer(&method, &headers, wanted.inline.as_deref() == Some("1"))? {
-        Answer::Head(response) => response,
-        Answer::Stretch { response, from, end } => {
-            response.map(|_| stored::body(uploads.reader(manifest, from..end)))
-        }
-    };
-    response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    Ok(response)
+    let read = |stretch| uploads.reader(&manifest, stretch);
+    stored::answer(&name.to_string(), &manifest, (&method, &headers), wanted.inline(), read)
 }
