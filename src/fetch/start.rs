@@ -169,7 +169,7 @@ impl Start {
     ) -> Result<OutgoingTransfer, Refusal> {
         let Ask { peer, room, keep, .. } = &self.ask;
         let name = self.ask.name.clone().or(name).ok_or(ErrorCode::Internal)?;
-        let file = FileOffer { name, path: None, size, media_type, modified: None };
+        let file = FileOffer { name, path: None, size, media_type, modified: None, preview: None };
         let offer = Offer { room: room.clone(), files: vec![file], to: None, keep: *keep, note: None };
         let (answer, taken) = oneshot::channel();
         let answer = Answer::new(move |outcome: Result<OfferTaken, Refusal>| drop(answer.send(outcome)));

@@ -131,6 +131,15 @@ text! {
     }
 }
 
+text! {
+    /// A small picture of a file, in base64 (RFC 4648 §4 or §5), to be shown before anyone accepts: a WebP, JPEG or PNG,
+    /// or such a picture sealed. The server never looks into it.
+    Preview, "a small picture in base64, 1 to 8192 characters", |text| {
+        (1..=limits::PREVIEW_CHARS).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/-_=".contains(&byte))
+    }
+}
+
 impl MediaType {
     /// What a file is when nobody says: `application/octet-stream`.
     pub fn unknown() -> Self {

@@ -18,6 +18,10 @@ pub const PATH_BYTES: usize = 4096;
 pub const MEDIA_TYPE_BYTES: usize = 255;
 /// Characters of a note or a reason, at most.
 pub const NOTE_CHARS: usize = 2000;
+/// Characters of one file's preview, at most.
+pub const PREVIEW_CHARS: usize = 8192;
+/// Characters of all previews of one offer, at most: every member gets them, and the room remembers them.
+pub const PREVIEWS_CHARS: usize = 65_536;
 /// Characters of a passphrase, at most.
 pub const PASSPHRASE_CHARS: usize = 1024;
 /// Bytes of a URL that the server is to fetch, at most.

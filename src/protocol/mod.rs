@@ -42,7 +42,7 @@ pub mod uploads;
 pub use code::{ErrorCode, Refusal};
 pub use digest::{Digest, Digester};
 pub use envelope::{Code, Envelope, Problem};
-pub use field::{DisplayName, MediaType, Note, Passphrase};
+pub use field::{DisplayName, MediaType, Note, Passphrase, Preview};
 pub use id::{DropId, MemberId, MessageId, ResourceId, RoomId, Secret, TransferId};
 pub use moment::Moment;
 pub use name::{FileName, FolderPath};

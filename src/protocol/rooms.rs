@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::ErrorCode;
-use super::field::{self, DisplayName, MediaType, Note, Passphrase};
+use super::field::{self, DisplayName, MediaType, Note, Passphrase, Preview};
 use super::id::{DropId, MemberId, MessageId, RoomId, Secret, TransferId};
 use super::name::{FileName, FolderPath};
 use super::state::TransferState;
@@ -182,6 +182,8 @@ pub struct FileOffer {
     /// When it was last changed, in milliseconds since the Unix epoch.
     #[serde(default, deserialize_with = "field::nullable_integer")]
     pub modified: Option<u64>,
+    /// A small picture of it.
+    pub preview: Option<Preview>,
 }
 
 /// The answer to `drop:offer`.
@@ -250,6 +252,10 @@ pub struct OfferedTransfer {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, ts(optional))]
     pub modified: Option<u64>,
+    /// A small picture of it, as the sender gave it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub preview: Option<Preview>,
     /// Where it stands.
     pub state: TransferState,
     /// What became of the copy that the server keeps; only of a drop that was offered with `keep`.

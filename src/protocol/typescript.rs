@@ -32,6 +32,7 @@ fn declarations() -> String {
         field::Note,
         field::Passphrase,
         field::MediaType,
+        field::Preview,
         name::FileName,
         name::FolderPath,
         digest::Digest,

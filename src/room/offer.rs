@@ -7,7 +7,9 @@ use super::drops::{Audience, Entry};
 use super::machine::Room;
 use super::{Event, PeerId, Reply};
 use crate::protocol::rooms::{FileOffer, Offer, OfferedDrop, OfferedTransfer, StoredCopy};
-use crate::protocol::{DropId, ErrorCode, MediaType, MemberId, Moment, Refusal, TransferId, TransferState};
+use crate::protocol::{
+    DropId, ErrorCode, MediaType, MemberId, Moment, Refusal, TransferId, TransferState, limits,
+};
 
 impl Room {
     pub(super) fn offer(
@@ -78,6 +80,16 @@ impl Room {
     fn must_be_offerable(&self, offer: &Offer) -> Result<(), Refusal> {
         if offer.files.is_empty() {
             return refuse(ErrorCode::BadRequest, "The offer has no files; name at least one.");
+        }
+        let previews = offer.files.iter().filter_map(|file| file.preview.as_ref());
+        if previews.map(|preview| preview.as_str().len()).sum::<usize>() > limits::PREVIEWS_CHARS {
+            return refuse(
+                ErrorCode::TooLarge,
+                format!(
+                    "The previews of one offer are at most {} characters together; leave some out.",
+                    limits::PREVIEWS_CHARS
+                ),
+            );
         }
         self.must_fit(offer.files.iter().map(|file| file.size))
     }
@@ -160,6 +172,7 @@ fn offered((file, transfer): (FileOffer, TransferId), copy: Option<StoredCopy>) 
         size: file.size,
         media_type: file.media_type.unwrap_or_else(MediaType::unknown),
         modified: file.modified,
+        preview: file.preview,
         state: TransferState::Offered,
         copy,
     }

@@ -90,6 +90,7 @@ pub(super) fn offer(sizes: &[Option<u64>], to: Option<Vec<MemberId>>) -> Offer {
         size: *size,
         media_type: None,
         modified: None,
+        preview: None,
     };
     Offer {
         room: RoomId::new("otter").unwrap(),

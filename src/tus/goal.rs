@@ -53,6 +53,7 @@ pub(super) fn read(
         size,
         media_type: media_type.unwrap_or_else(MediaType::unknown),
         modified: None,
+        preview: None,
         state: TransferState::Offered,
         copy: None,
     };

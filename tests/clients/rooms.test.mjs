@@ -102,6 +102,26 @@ describe('people in rooms', () => {
     });
   });
 
+  test('previews reach those who are here and those who come, and more than a room can remember are refused', async () => {
+    const room = newRoom();
+    const anna = await join(server.url, room);
+    const ben = await join(server.url, room);
+    const picture = (preview) => ({ name: 'a.png', size: 3, type: 'image/png', preview });
+    const full = 'A'.repeat(8192);
+    const { drop } = await anna.offer([picture('+/-_='), ...Array(7).fill(picture(full))]);
+    const previews = ({ transfers }) => transfers.map(({ preview }) => preview);
+    const late = await join(server.url, room);
+    for (const seen of [await ben.offered(drop), late.joined.drops[0]]) {
+      assert.deepEqual(previews(seen), ['+/-_=', ...Array(7).fill(full)]);
+    }
+    const offer = (files) => anna.rooms.ask('drop:offer', { room, files });
+    for (const preview of ['', `${full}A`, '<svg>', 'é', 7]) {
+      refused(await offer([picture(preview)]), 'bad_request');
+    }
+    ok(await offer(Array(8).fill(picture(full))));
+    refused(await offer([...Array(8).fill(picture(full)), picture('A')]), 'too_large');
+  });
+
   test('a leave is told at once, and the room is closed to the one who left', async () => {
     const room = newRoom();
     const anna = await join(server.url, room);

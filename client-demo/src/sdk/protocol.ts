@@ -23,6 +23,8 @@ export type Passphrase = string;
 
 export type MediaType = string;
 
+export type Preview = string;
+
 export type FileName = string;
 
 export type FolderPath = string;
@@ -221,7 +223,11 @@ type?: MediaType,
 /**
  * When it was last changed, in milliseconds since the Unix epoch.
  */
-modified?: number, };
+modified?: number, 
+/**
+ * A small picture of it.
+ */
+preview?: Preview, };
 
 export type OfferTaken = { 
 /**
@@ -306,6 +312,10 @@ type: MediaType,
  * When it was last changed, in milliseconds since the Unix epoch.
  */
 modified?: number, 
+/**
+ * A small picture of it, as the sender gave it.
+ */
+preview?: Preview, 
 /**
  * Where it stands.
  */

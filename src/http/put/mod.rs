@@ -183,6 +183,7 @@ impl Upload {
             size: self.size,
             media_type: self.media_type.clone(),
             modified: None,
+            preview: None,
         };
         let offer =
             Offer { room: self.place.room.clone(), files: vec![file], to: None, keep: self.keep, note: None };

@@ -229,6 +229,7 @@ impl Person {
             size: Some(1),
             media_type: None,
             modified: None,
+            preview: None,
         };
         let offer = Offer { room: otter(), files: vec![file], to: None, keep: None, note: None };
         let (to, answer) = oneshot::channel();
