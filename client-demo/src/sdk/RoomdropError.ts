@@ -15,6 +15,7 @@ export type LocalErrorCode =
   | "no_space" // the browser gives no more room to store what comes
   | "no_opfs" // this browser, or an address without https, has no private file system
   | "sink_failed" // what came could not be stored
+  | "fell_behind" // an iteration did not take its events for too long
   | "closed"; // the room was left
 
 export type AnyErrorCode = ErrorCode | LocalErrorCode;
