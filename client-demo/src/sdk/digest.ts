@@ -41,7 +41,9 @@ export class StreamHash {
   }
 
   take(piece: Uint8Array): void {
-    hand({ id: this.#id, piece });
+    // A copy, handed over: as part of a larger block, the whole block would be copied.
+    const copy = piece.slice();
+    hand({ id: this.#id, piece: copy }, [copy.buffer]);
   }
 
   /** The digest of all pieces; to be called once. */
@@ -57,9 +59,9 @@ function ask(job: HashJob): Promise<string | undefined> {
   });
 }
 
-function hand(job: HashJob): void {
+function hand(job: HashJob, transfer: Transferable[] = []): void {
   worker ??= start();
-  worker.postMessage(job);
+  worker.postMessage(job, transfer);
 }
 
 function start(): Worker {
