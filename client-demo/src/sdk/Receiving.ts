@@ -2,7 +2,8 @@
  * What this member receives: answers offers, pulls a few transfers at a time into their sinks, and finds
  * those again that an earlier page had begun.
  */
-import { Consumer } from "./Consumer";
+import { Admission } from "./Admission";
+import { Consumer, mismatch } from "./Consumer";
 import { Incoming } from "./Incoming";
 import type { Accepted, MemberId, OfferedTransfer } from "./protocol";
 import type { SinkRecord } from "./Records";
@@ -10,13 +11,13 @@ import type { RoomContext } from "./RoomContext";
 import { RoomdropError } from "./RoomdropError";
 import { isHttpDownload, type SinkChoice, type SinkOpener, type SinkTarget } from "./Sink";
 
-/** Transfers whose bytes move at once; more would only share the same link. */
-const AT_ONCE = 4;
-
 export class Receiving {
   readonly #consumers = new Map<string, Consumer>();
+  /** Complete, and waiting for the sender's digest. */
+  readonly #unverified = new Map<string, Consumer>();
   /** Accepted, and not begun yet, in the order of acceptance. */
-  readonly #queue = new Map<Incoming, SinkOpener>();
+  readonly #queue = new Admission<Incoming>();
+  readonly #openers = new WeakMap<Incoming, SinkOpener>();
   readonly #incoming = new Map<string, Incoming>();
 
   constructor(
@@ -33,8 +34,14 @@ export class Receiving {
     return incoming;
   }
 
-  /** Accepts one transfer. */
-  async accept(incoming: Incoming, choice: SinkChoice): Promise<void> {
+  /** Accepts transfers, each with a word of its own, all at once; the first refusal is told. */
+  async acceptAll(all: readonly Incoming[], choice: SinkChoice): Promise<void> {
+    const answers = await Promise.allSettled(all.map((incoming) => this.#accept(incoming, choice)));
+    const refused = answers.find((answer) => answer.status === "rejected");
+    if (refused) throw refused.reason;
+  }
+
+  async #accept(incoming: Incoming, choice: SinkChoice): Promise<void> {
     await this.#asking([incoming], async () => {
       const heard = await this.context.link.ask("transfer:accept", { transfer: incoming.id });
       this.#accepted("transfers" in heard ? heard.transfers : [heard], choice);
@@ -59,7 +66,12 @@ export class Receiving {
       this.#remember(incoming, { done: true });
       incoming.completed(undefined);
     }
-    if (mine === "failed" && ["receiving", "browser", "waiting"].includes(incoming.stage)) {
+    // What is complete fails only for its digest, when the server has heard of both.
+    if (mine === "failed" && this.#unverified.has(incoming.id)) {
+      incoming.error = mismatch();
+      this.#over(incoming, "failed");
+    }
+    if (mine === "failed" && ["receiving", "browser", "waiting", "verifying"].includes(incoming.stage)) {
       this.#over(incoming, "failed");
     }
     this.#pump();
@@ -77,11 +89,12 @@ export class Receiving {
   }
 
   close(): void {
-    for (const [id, consumer] of this.#consumers) {
+    for (const [id, consumer] of [...this.#consumers, ...this.#unverified]) {
       consumer.close();
       this.context.parties.remove(id);
     }
     this.#consumers.clear();
+    this.#unverified.clear();
     this.#queue.clear();
   }
 
@@ -120,7 +133,7 @@ export class Receiving {
     incoming.url = record.url;
     const opener = this.context.sinks.find((sink) => sink.kind === record.kind);
     if (record.done) {
-      incoming.completed(opener?.find?.(targetOf(incoming)));
+      incoming.completed(opener?.find?.(targetOf(incoming)), record.verified);
       return;
     }
     if (incoming.final) return;
@@ -129,29 +142,29 @@ export class Receiving {
   }
 
   #enqueue(incoming: Incoming, opener: SinkOpener): void {
-    this.#queue.set(incoming, opener);
+    this.#queue.add(incoming);
+    this.#openers.set(incoming, opener);
     this.#set(incoming, "waiting");
   }
 
   /** Begins what waits, as far as others leave room. Called whenever something may have made room. */
   #pump(): void {
-    for (const [incoming, opener] of this.#queue) {
-      if (this.#moving() >= AT_ONCE) return;
-      this.#queue.delete(incoming);
-      void this.#begin(incoming, opener);
+    for (const incoming of this.#queue.admit(this.#moving())) {
+      const opener = this.#openers.get(incoming);
+      if (opener) void this.#begin(incoming, opener);
     }
   }
 
-  #moving(): number {
+  #moving(): Incoming[] {
     const moves = (incoming: Incoming) =>
       incoming.stage === "receiving" &&
       incoming.state !== "paused" &&
       incoming.state !== "suspended" &&
       !incoming.paused;
-    return [...this.#consumers.keys()].filter((id) => {
+    return [...this.#consumers.keys()].flatMap((id) => {
       const incoming = this.#incoming.get(id);
-      return incoming && moves(incoming);
-    }).length;
+      return incoming && moves(incoming) ? [incoming] : [];
+    });
   }
 
   async #begin(incoming: Incoming, opener: SinkOpener): Promise<void> {
@@ -162,17 +175,30 @@ export class Receiving {
       token: record.token,
       opener,
       link: this.context.parties.link,
+      openings: this.context.parties.openings,
       member: this.me,
       moved: (held) => {
         incoming.moved(held);
         this.context.changed(incoming);
       },
+      verifying: () => {
+        this.#set(incoming, "verifying");
+        this.#pump();
+      },
       done: (sink) => {
-        this.#drop(incoming);
+        if (consumer.waitsForDigest) this.#unverified.set(incoming.id, consumer);
+        else this.context.parties.remove(incoming.id);
+        this.#consumers.delete(incoming.id);
         this.#remember(incoming, { done: true });
         incoming.completed(sink);
         this.context.changed(incoming);
         this.#pump();
+      },
+      verified: () => {
+        this.#drop(incoming);
+        this.#remember(incoming, { verified: true });
+        incoming.proved();
+        this.context.changed(incoming);
       },
       failed: (error) => this.#failed(incoming, error),
     });
@@ -199,7 +225,7 @@ export class Receiving {
   }
 
   #over(incoming: Incoming, stage: "rejected" | "cancelled" | "failed"): void {
-    const consumer = this.#consumers.get(incoming.id);
+    const consumer = this.#consumers.get(incoming.id) ?? this.#unverified.get(incoming.id);
     this.#drop(incoming);
     void consumer?.discard().catch(() => undefined);
     this.context.records.remove("sink", incoming.id);
@@ -209,6 +235,7 @@ export class Receiving {
   #drop(incoming: Incoming): void {
     this.#queue.delete(incoming);
     this.#consumers.delete(incoming.id);
+    this.#unverified.delete(incoming.id);
     this.context.parties.remove(incoming.id);
   }
 

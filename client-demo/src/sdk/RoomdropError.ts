@@ -19,6 +19,7 @@ export type LocalErrorCode =
   | "no_crypto" // the room is encrypted, and this browser encrypts only over https
   | "sealed" // it is encrypted, and can't be had in this way
   | "seal_broken" // what came is not what was encrypted with the room's secret
+  | "fell_behind" // an iteration did not take its events for too long
   | "closed"; // the room was left
 
 export type AnyErrorCode = ErrorCode | LocalErrorCode;

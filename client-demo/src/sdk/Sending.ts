@@ -28,6 +28,8 @@ export interface OfferOptions {
   keep?: boolean;
   /** A word to those who get the offer. */
   note?: string;
+  /** Aborted, then or later, the drop is cancelled. */
+  signal?: AbortSignal;
 }
 
 export class Sending {
@@ -62,7 +64,8 @@ export class Sending {
       if (isLive(given)) {
         this.#streams.set(transfer, { token, source: new LiveSource(given.stream) });
       } else {
-        records.set("source", transfer, { token, ...file, size: given.file.size });
+        const { name, size, lastModified: modified } = given.file;
+        records.set("source", transfer, { token, name, size, modified });
         this.#files.set(transfer, given.file);
       }
       const copy: Pick<OfferedTransfer, "copy"> = keep ? { copy: { state: "storing" } } : {};
@@ -97,6 +100,7 @@ export class Sending {
     const common = {
       transfer: outgoing.id,
       link: parties.link,
+      openings: parties.openings,
       digest,
       failed: (error: RoomdropError) => {
         // The server may have taken its own copy instead.

@@ -13,6 +13,14 @@ export interface SinkTarget {
   type: string;
 }
 
+/** What a sink says when all of it is durable. */
+export interface Finished {
+  /** The digest of the whole (`blake3:` and 64 hex digits), where it is known: compared with the sender's. */
+  digest: string | undefined;
+  /** The sink has itself proved that this is what was sent; then nothing more is compared. */
+  verified?: boolean;
+}
+
 /** A place for one file. */
 export interface Sink {
   /** Bytes from the start that were held when it was opened. */
@@ -25,7 +33,10 @@ export interface Sink {
   write(offset: number, bytes: Uint8Array): Promise<void>;
 
   /** All is written: makes it durable, and says the digest of the whole where that is known. */
-  finish(): Promise<{ digest: string | undefined }>;
+  finish(): Promise<Finished>;
+
+  /** The server knows that all is here, and no digest that is known differs. */
+  done?(): void;
 
   /** The whole file, after `finish`. */
   file(): Promise<Blob>;

@@ -2,6 +2,8 @@
  * One file of a drop as the application sees it: what the server said about it, folded together with what
  * this side knows better. It decides nothing; `Sending` and `Receiving` do.
  */
+import { orAborted } from "./aborting";
+import { Feed } from "./Feed";
 import type {
   MemberId,
   OfferedTransfer,
@@ -24,6 +26,9 @@ export interface Progress {
   /** `null` while not known. */
   secondsLeft: number | null;
 }
+
+/** Where this side of a transfer stands, in the end. */
+export type Outcome = "open" | "done" | RoomdropError;
 
 /** One receiver of a transfer. */
 export interface ReceiverProgress extends Progress {
@@ -62,6 +67,8 @@ export abstract class Transfer {
   #receivers: Status["receivers"] = [];
   #copy: Copy | undefined;
   readonly #meters = new Map<MemberId, SpeedMeter>();
+  readonly #watchers = new Set<() => void>();
+  #abandoned: RoomdropError | undefined;
   protected readonly meter = new SpeedMeter();
 
   constructor(offered: OfferedTransfer) {
@@ -119,6 +126,60 @@ export abstract class Transfer {
 
   /** This side's own progress. */
   abstract get progress(): Progress;
+
+  /** What came of it on this side. */
+  protected abstract get outcome(): Outcome;
+
+  /**
+   * Resolves when it is done: what comes is here, and the server knows; what goes is with everyone who accepted.
+   * Rejects when it can't be any more, or with the signal's reason; the transfer goes on then.
+   */
+  done({ signal }: { signal?: AbortSignal } = {}): Promise<this> {
+    let off: () => void = () => undefined;
+    const ending = new Promise<this>((resolve, reject) => {
+      off = this.#watch((outcome) => {
+        if (outcome === "done") resolve(this);
+        else if (outcome !== "open") reject(outcome);
+      });
+    });
+    return orAborted(ending, signal).finally(off);
+  }
+
+  /**
+   * Its progress, now and at every change, until it has ended, however: `stage` and `error` say how. Whoever is
+   * slower than the changes misses those between, never the last.
+   */
+  updates({ signal }: { signal?: AbortSignal } = {}): AsyncIterableIterator<Progress> {
+    let off: () => void = () => undefined;
+    const feed = new Feed<Progress>({ limit: 1, about: () => "progress", signal, closed: () => off() });
+    off = this.#watch((outcome) => {
+      feed.push(this.progress);
+      if (outcome !== "open") feed.end();
+    });
+    return feed;
+  }
+
+  /** Something about it changed; called by the room. */
+  changed(): void {
+    for (const watcher of [...this.#watchers]) watcher();
+  }
+
+  /** The room was left: nothing follows. Called by the room. */
+  abandon(): void {
+    this.#abandoned ??= new RoomdropError("closed", "The room was left.");
+    this.changed();
+  }
+
+  #watch(told: (outcome: Outcome) => void): () => void {
+    const look = () => {
+      const outcome = this.outcome === "open" ? (this.#abandoned ?? "open") : this.outcome;
+      if (outcome !== "open") this.#watchers.delete(look);
+      told(outcome);
+    };
+    this.#watchers.add(look);
+    look();
+    return () => this.#watchers.delete(look);
+  }
 
   /** What `drop:offered` or a join says again. */
   offeredAgain(offered: OfferedTransfer): void {

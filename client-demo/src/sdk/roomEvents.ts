@@ -30,6 +30,12 @@ export interface RoomEvents {
   problem: RoomdropError;
 }
 
+export interface EachOptions {
+  signal?: AbortSignal;
+  /** Events that may wait to be taken. Default 10,000. */
+  limit?: number;
+}
+
 export interface Who {
   /** The name to show to others. */
   name?: string;
