@@ -20,7 +20,8 @@ export interface Message extends WireMessage {
 }
 
 export interface OpenedTransfer extends Omit<OfferedTransfer, "preview"> {
-  seal: Seal;
+  /** `none` when absent. */
+  seal?: Seal;
   /** How its bytes are sealed, where they are and can be opened. */
   sealing?: Sealing;
   /** A small picture of it. */
