@@ -32,4 +32,5 @@ export { type AnyErrorCode, type LocalErrorCode, RoomdropError } from "./Roomdro
 export type { EachOptions, RoomEvents, RoomState, Who } from "./roomEvents";
 export type { FileInFolder, Offerable, OfferOptions } from "./Sending";
 export type { Finished, HttpDownload, Sink, SinkChoice, SinkOpener, SinkTarget } from "./Sink";
+export { type StreamSink, streamSink } from "./streamSink";
 export type { Copy, Progress, ReceiverProgress } from "./Transfer";
