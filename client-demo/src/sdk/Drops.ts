@@ -7,12 +7,13 @@ import { onAbort, orAborted } from "./aborting";
 import { Drop } from "./Drop";
 import { Incoming } from "./Incoming";
 import { Outgoing } from "./Outgoing";
-import type { Envelope, Member, Drop as OfferedDrop, Status } from "./protocol";
+import type { Envelope, Member, Status } from "./protocol";
 import { Receiving } from "./Receiving";
 import type { RoomContext } from "./RoomContext";
 import { RoomdropError } from "./RoomdropError";
 import { inFolders, type Offerable, type OfferOptions, Sending } from "./Sending";
-import type { SinkChoice } from "./Sink";
+import { isHttpDownload, type SinkChoice } from "./Sink";
+import type { OpenedDrop, OpenedTransfer } from "./seal/opened";
 
 /** One transfer, several, or all of a drop. */
 export type Which<T extends Incoming | Outgoing> = T | readonly T[] | Drop;
@@ -49,6 +50,20 @@ export class Drops {
     return [...this.#drops.values()];
   }
 
+  /** Whether this drop is here already, and need not be opened again. */
+  knows(drop: string): boolean {
+    return this.#drops.has(drop);
+  }
+
+  /** Another secret may open them: the next join brings them again. */
+  forgetLocked(): void {
+    for (const { id, seal, transfers } of this.list) {
+      if (seal !== "locked") continue;
+      this.#drops.delete(id);
+      for (const transfer of transfers) this.#transfers.delete(transfer.id);
+    }
+  }
+
   /** This member joined. Nothing of what was before belongs to one that is new: says whether something is gone. */
   begin(me: Member): "gone" | "kept" {
     const known = this.#me;
@@ -63,14 +78,14 @@ export class Drops {
   }
 
   /** What a join says is there; what it does not name is forgotten. */
-  joined(drops: readonly OfferedDrop[]): void {
+  joined(drops: readonly OpenedDrop[]): void {
     const known = new Set(drops.flatMap((drop) => drop.transfers.map(({ transfer }) => transfer)));
     this.context.records.keepOnly((transfer) => known.has(transfer));
     for (const drop of drops) this.#take(drop, "join");
   }
 
   /** What `drop:offered` says. */
-  heard(offered: OfferedDrop): Drop {
+  heard(offered: OpenedDrop): Drop {
     const known = this.#drops.get(offered.drop);
     const drop = this.#take(offered, "offer");
     if (!known) this.offered(drop);
@@ -121,6 +136,7 @@ export class Drops {
     if (!receiving) throw notJoined();
     const isWish = !(what instanceof Drop);
     const open = incomingOf(what).filter((one) => one.acceptable && (isWish || one.stage === "offered"));
+    refuseSealed(incomingOf(what), open, sink);
     const { whole, single } = this.#together(open);
     const asked = [
       ...whole.map((drop) => receiving.acceptDrop(drop.id, incomingOf(drop), sink)),
@@ -172,7 +188,7 @@ export class Drops {
   }
 
   /** The drop as an object of ours: the one there is, brought up to date, or a new one. */
-  #take(offered: OfferedDrop, said: Said): Drop {
+  #take(offered: OpenedDrop, said: Said): Drop {
     const known = this.#drops.get(offered.drop);
     if (known) {
       for (const transfer of offered.transfers) this.#again(transfer, said);
@@ -191,7 +207,7 @@ export class Drops {
     return drop;
   }
 
-  #again(offered: OfferedDrop["transfers"][number], said: Said): void {
+  #again(offered: OpenedTransfer, said: Said): void {
     const transfer = this.#transfers.get(offered.transfer);
     if (!transfer) return;
     if (said === "join") transfer.offeredAgain(offered);
@@ -239,6 +255,22 @@ function transfersOf<T extends Incoming | Outgoing>(what: Which<T>): readonly (I
 
 function incomingOf(what: Which<Incoming>): Incoming[] {
   return transfersOf(what).filter((transfer) => transfer instanceof Incoming);
+}
+
+/** Throws `sealed` when all of it is locked, or a plain download would save what nobody can read. */
+function refuseSealed(all: readonly Incoming[], open: readonly Incoming[], sink: SinkChoice): void {
+  if (open.length === 0 && all.some(({ seal }) => seal === "locked")) {
+    throw new RoomdropError(
+      "sealed",
+      "It is encrypted: open the room by its whole link, with all behind the #.",
+    );
+  }
+  if (isHttpDownload(sink) && !sink.opensSealed && open.some(({ sealing }) => sealing)) {
+    throw new RoomdropError(
+      "sealed",
+      "It is encrypted: a plain download could not be read; choose another sink.",
+    );
+  }
 }
 
 function notJoined(): RoomdropError {

@@ -1,8 +1,9 @@
 /** A transfer that this member was offered. */
 
-import type { MemberId, OfferedTransfer, Status } from "./protocol";
+import type { MemberId, Status } from "./protocol";
 import { RoomdropError } from "./RoomdropError";
 import type { Sink } from "./Sink";
+import type { OpenedTransfer } from "./seal/opened";
 import { type Outcome, type Progress, Transfer } from "./Transfer";
 
 /**
@@ -38,7 +39,7 @@ export class Incoming extends Transfer {
   #sink: Pick<Sink, "file" | "discard"> | undefined;
 
   constructor(
-    offered: OfferedTransfer,
+    offered: OpenedTransfer,
     /** The member this is. */
     private readonly me: MemberId,
   ) {
@@ -52,6 +53,7 @@ export class Incoming extends Transfer {
 
   /** Whether it may be accepted now. */
   get acceptable(): boolean {
+    if (this.seal === "locked") return false;
     if (this.stage === "complete") return !this.final && !this.kept;
     return !this.final && ["offered", "rejected", "cancelled", "failed"].includes(this.stage);
   }
@@ -102,10 +104,10 @@ export class Incoming extends Transfer {
     await sink?.discard();
   }
 
-  /** `held` bytes are safely here. */
+  /** `held` bytes, as they are on the wire, are safely here. */
   moved(held: number): void {
-    this.#held = held;
-    this.meter.note(performance.now(), held);
+    this.#held = this.plain(held);
+    this.meter.note(performance.now(), this.#held);
   }
 
   /** What is here is what was sent. */

@@ -5,11 +5,14 @@
 import { Admission, type Standing } from "./Admission";
 import { Consumer, mismatch } from "./Consumer";
 import { Incoming } from "./Incoming";
-import type { Accepted, MemberId, OfferedTransfer } from "./protocol";
+import type { Accepted, MemberId } from "./protocol";
 import type { SinkRecord } from "./Records";
 import type { RoomContext } from "./RoomContext";
 import { RoomdropError } from "./RoomdropError";
 import { isHttpDownload, type SinkChoice, type SinkOpener, type SinkTarget } from "./Sink";
+import { sealedSize } from "./seal/layout";
+import type { OpenedTransfer } from "./seal/opened";
+import { sealedOpener } from "./seal/sealedSink";
 
 export class Receiving {
   readonly #consumers = new Map<string, Consumer>();
@@ -26,11 +29,11 @@ export class Receiving {
   ) {}
 
   /** A transfer as the application sees it; one that an earlier page accepted goes on by itself. */
-  transfer(offered: OfferedTransfer): Incoming {
+  transfer(offered: OpenedTransfer): Incoming {
     const incoming = new Incoming(offered, this.me);
     this.#incoming.set(incoming.id, incoming);
     const record = this.context.records.get("sink", incoming.id);
-    if (record) this.#restore(incoming, record);
+    if (record && incoming.seal !== "locked") this.#restore(incoming, record);
     return incoming;
   }
 
@@ -113,7 +116,7 @@ export class Receiving {
   }
 
   #accepted(all: readonly Accepted[], choice: SinkChoice): void {
-    for (const { transfer, token, url, name } of all) {
+    for (const { transfer, token, url } of all) {
       const incoming = this.#incoming.get(transfer);
       // An accept of a whole drop answers for those that were accepted before, too.
       if (incoming?.stage !== "asking") continue;
@@ -122,7 +125,7 @@ export class Receiving {
       this.context.records.set("sink", transfer, { token, url, kind: choice.kind, done: false });
       if (isHttpDownload(choice)) {
         this.#set(incoming, "browser");
-        choice.start(new URL(url, this.context.base).href, name);
+        choice.start(new URL(url, this.context.base).href, incoming.name, incoming);
       } else {
         this.#enqueue(incoming, choice);
       }
@@ -159,10 +162,11 @@ export class Receiving {
   async #begin(incoming: Incoming, opener: SinkOpener): Promise<void> {
     const record = this.context.records.get("sink", incoming.id);
     if (!record) return this.#queue.delete(incoming);
+    const { sealing } = incoming;
     const consumer = new Consumer({
-      target: targetOf(incoming),
+      target: wireTargetOf(incoming),
       token: record.token,
-      opener,
+      opener: sealing ? sealedOpener(opener, sealing, targetOf(incoming)) : opener,
       link: this.context.parties.link,
       openings: this.context.parties.openings,
       member: this.me,
@@ -208,7 +212,9 @@ export class Receiving {
     this.#drop(incoming);
     this.context.records.remove("sink", incoming.id);
     this.#set(incoming, "failed");
-    if (error.code !== "digest_mismatch" && !incoming.final) {
+    // Of digests it knows itself; what does not open, only this side knows.
+    const isTold = error.code === "digest_mismatch" && !incoming.sealing;
+    if (!isTold && !incoming.final) {
       this.context.link.ask("transfer:cancel", { transfer: incoming.id }).catch(() => undefined);
     }
     this.#pump();
@@ -251,4 +257,11 @@ function isOver(incoming: Incoming): boolean {
 
 function targetOf(incoming: Incoming): SinkTarget {
   return { transfer: incoming.id, name: incoming.name, size: incoming.size, type: incoming.type };
+}
+
+/** The same, with the size of what comes. */
+function wireTargetOf(incoming: Incoming): SinkTarget {
+  const { sealing, size } = incoming;
+  const isSealed = sealing !== undefined && size !== null;
+  return { ...targetOf(incoming), size: isSealed ? sealedSize(size, sealing.record) : size };
 }

@@ -13,13 +13,16 @@ import type { Incoming } from "./Incoming";
 import type { Link } from "./Link";
 import type { Outgoing } from "./Outgoing";
 import type { Parties } from "./Parties";
-import type { Joined, Member, Message, Presence } from "./protocol";
+import type { Joined, Member, Drop as OfferedDrop, Presence, Presented } from "./protocol";
 import type { Records } from "./Records";
 import { RoomdropError } from "./RoomdropError";
 import type { EachOptions, RoomEvents, RoomState, Who } from "./roomEvents";
 import type { Offerable, OfferOptions } from "./Sending";
 import type { SinkOpener } from "./Sink";
 import { refusal } from "./SocketLink";
+import { type Message, type OpenedDrop, openDrop, openMessage, sealText, unopened } from "./seal/opened";
+import { RoomSeal } from "./seal/RoomSeal";
+import { Turns } from "./Turns";
 
 export interface RoomParts {
   room: string;
@@ -41,6 +44,11 @@ const JOIN_PAUSE = 1000;
 const EACH_LIMIT = 10_000;
 const FORGOTTEN = "The server has forgotten this room and its transfers; offer the files again.";
 
+interface Contents {
+  drops: OpenedDrop[];
+  messages: Message[];
+}
+
 export class Room {
   /** What the server downloads for this member. */
   readonly fetches: Fetches;
@@ -51,6 +59,9 @@ export class Room {
   #me: Member | undefined;
   #members = new Map<string, Presence>();
   #messages: Message[] = [];
+  #seal: RoomSeal | undefined;
+  /** What is said waits here while something before it is opened. */
+  readonly #turns = new Turns();
   readonly #off: (() => void)[];
 
   /** Made by `Connection.room`. */
@@ -61,6 +72,7 @@ export class Room {
     const { link, room } = parts;
     const context = {
       ...parts,
+      seal: () => this.#sealer(),
       changed: (transfer: Incoming | Outgoing) => {
         transfer.changed();
         this.#events.emit("status", transfer);
@@ -70,28 +82,44 @@ export class Room {
     this.#drops = new Drops(context, parts.sink, (drop) => this.#events.emit("offered", drop));
     this.fetches = new Fetches({ ...parts, link: parts.fetchLink, key: () => this.who.key });
     const here =
-      <T extends { room: string }>(then: (said: T) => void) =>
+      <T extends { room: string }, O>(open: (said: T) => O | Promise<O>, then: (opened: O) => void) =>
       (said: T) => {
-        if (said.room === room && this.#state === "joined") then(said);
+        if (said.room !== room) return;
+        this.#turns.take(
+          () => open(said),
+          (opened) => this.#state === "joined" && then(opened),
+        );
       };
+    const asSaid = <T>(said: T) => said;
     this.#off = [
       link.on(
         "room:joined",
-        here(({ member }) => this.#came(member)),
+        here(asSaid<Presented>, ({ member }) => this.#came(member)),
       ),
       link.on(
         "room:left",
-        here(({ member }) => this.#went(member)),
+        here(asSaid<Presented>, ({ member }) => this.#went(member)),
       ),
       link.on(
         "room:message",
-        here((message) => this.#heard(message)),
+        here(
+          (said) => openMessage(said, this.#seal),
+          (message) => this.#heard(message),
+        ),
       ),
       link.on(
         "drop:offered",
-        here((drop) => this.#drops.heard(drop)),
+        here(
+          (said) => this.#opened(said),
+          (drop) => this.#drops.heard(drop),
+        ),
       ),
-      link.on("transfer:status", (envelope) => this.#drops.status(envelope)),
+      link.on("transfer:status", (envelope) =>
+        this.#turns.take(
+          () => envelope,
+          (said) => this.#drops.status(said),
+        ),
+      ),
       link.on("problem", ({ msg, data }) => this.#events.emit("problem", refusal(msg, data))),
     ];
   }
@@ -107,6 +135,11 @@ export class Room {
   /** Why the server does not let this member in, while `refused`. */
   get refusal(): RoomdropError | undefined {
     return this.#refusal;
+  }
+
+  /** Whether what is offered and said here is encrypted with the room's secret. */
+  get sealed(): boolean {
+    return this.who.secret !== undefined;
   }
 
   /** Who this is, once joined. */
@@ -175,8 +208,12 @@ export class Room {
     return orAborted(joining, signal).finally(off);
   }
 
-  /** Tries again to enter after a refusal, for instance with the right passphrase. */
+  /** Tries again to enter after a refusal, for instance with the right passphrase, or with the secret. */
   enter(who: Partial<Who>): void {
+    if (who.secret !== undefined && who.secret !== this.who.secret) {
+      this.#seal = undefined;
+      this.#drops.forgetLocked();
+    }
     this.who = { ...this.who, ...who };
     if (this.#state === "refused") this.#set("connecting");
     if (this.parts.link.up) void this.#join();
@@ -185,7 +222,7 @@ export class Room {
   /** Says `text` to everyone. Aborted, it may have been said all the same. */
   async say(text: string, { signal }: { signal?: AbortSignal } = {}): Promise<void> {
     signal?.throwIfAborted();
-    await orAborted(this.parts.link.ask("room:message", { room: this.id, text }), signal);
+    await orAborted(this.#say(text), signal);
   }
 
   /**
@@ -271,13 +308,17 @@ export class Room {
     const key = this.who.key ?? records.get("me")?.key;
     const { name, passphrase } = this.who;
     try {
+      this.#sealer();
       const joined = await link.ask("room:join", {
         room: this.id,
         ...(name ? { name } : {}),
         ...(key ? { key } : {}),
         ...(passphrase ? { passphrase } : {}),
       });
-      if (this.#state !== "left") this.#entered(joined);
+      this.#turns.take(
+        () => this.#openAll(joined),
+        (opened) => this.#state !== "left" && link.up && this.#entered(joined, opened),
+      );
     } catch (error) {
       const failure = RoomdropError.from(error, "bad_reply", "The server's answer could not be read.");
       if (!failure.passing) this.refused(failure);
@@ -286,7 +327,36 @@ export class Room {
     }
   }
 
-  #entered({ member, key, members, drops, messages }: Joined): void {
+  /** What seals here; throws for a secret that can't be used, so that nothing is ever said in the open instead. */
+  #sealer(): RoomSeal | undefined {
+    const { secret } = this.who;
+    if (secret !== undefined) this.#seal ??= RoomSeal.of(secret, this.id);
+    return this.#seal;
+  }
+
+  async #say(text: string): Promise<void> {
+    const seal = this.#sealer();
+    const said = seal ? await sealText(text, "message", seal) : text;
+    await this.parts.link.ask("room:message", { room: this.id, text: said });
+  }
+
+  /** A drop that is known has been opened before. */
+  #opened(drop: OfferedDrop): OpenedDrop | Promise<OpenedDrop> {
+    return this.#drops.knows(drop.drop) ? unopened(drop) : openDrop(drop, this.#seal);
+  }
+
+  /** What a join brings; at once when there is nothing to open. */
+  #openAll({ drops, messages }: Joined): Contents | Promise<Contents> {
+    const opened = drops.map((drop) => this.#opened(drop));
+    const said = messages.map((message) => openMessage(message, this.#seal));
+    const isThere = <T>(all: (T | Promise<T>)[]): all is T[] => !all.some((one) => one instanceof Promise);
+    if (isThere(opened) && isThere(said)) return { drops: opened, messages: said };
+    return Promise.all([Promise.all(opened), Promise.all(said)]).then(([drops, messages]) => {
+      return { drops, messages };
+    });
+  }
+
+  #entered({ member, key, members }: Joined, { drops, messages }: Contents): void {
     this.parts.records.set("me", "", { key });
     this.who = { ...this.who, key };
     if (this.#drops.begin(member) === "gone") {

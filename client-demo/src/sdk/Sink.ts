@@ -3,6 +3,7 @@
  * brings. A sink is written from start to end without gaps; it says how much it already held when opened,
  * so that a transfer goes on where an earlier page left it.
  */
+import type { Incoming } from "./Incoming";
 
 /** What a sink is told about the file it is to hold. */
 export interface SinkTarget {
@@ -60,8 +61,10 @@ export interface SinkOpener {
 /** A choice instead of a sink: the browser downloads the file by itself, over HTTP. */
 export interface HttpDownload {
   readonly kind: "http";
-  /** Starts it; `url` is absolute. */
-  start(url: string, name: string): void;
+  /** Whether it opens what is encrypted by itself, as a service worker can. Default `false`: such files are refused. */
+  readonly opensSealed?: boolean;
+  /** Starts it; `url` is absolute, and `name` the file's. `accept` says which transfer it is, too. */
+  start(url: string, name: string, incoming?: Incoming): void;
 }
 
 export type SinkChoice = SinkOpener | HttpDownload;

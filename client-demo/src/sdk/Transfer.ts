@@ -4,17 +4,12 @@
  */
 import { orAborted } from "./aborting";
 import { Feed } from "./Feed";
-import type {
-  MemberId,
-  OfferedTransfer,
-  ReceiverState,
-  Status,
-  StoredCopy,
-  TransferId,
-  TransferState,
-} from "./protocol";
+import type { MemberId, ReceiverState, Status, StoredCopy, TransferId, TransferState } from "./protocol";
 import { RoomdropError } from "./RoomdropError";
 import { SpeedMeter } from "./SpeedMeter";
+import { plainBefore, plainSize } from "./seal/layout";
+import type { OpenedTransfer, Seal } from "./seal/opened";
+import type { Sealing } from "./seal/records";
 
 /** How far, how fast, how much longer. */
 export interface Progress {
@@ -59,6 +54,12 @@ export abstract class Transfer {
   readonly type: string;
   /** Milliseconds since the Unix epoch. */
   readonly modified: number | undefined;
+  /** A small picture of it, where the sender gave one. */
+  readonly preview: Blob | undefined;
+  /** Whether it is encrypted end to end; of a `locked` one nothing is known but its size on the wire. */
+  readonly seal: Seal;
+  /** How its bytes are sealed, while `seal` is `open`: for those who open its HTTP download themselves. */
+  readonly sealing: Sealing | undefined;
   /** Why it can't go on, when it can't. */
   error: RoomdropError | undefined;
   #size: number | null;
@@ -71,12 +72,15 @@ export abstract class Transfer {
   #abandoned: RoomdropError | undefined;
   protected readonly meter = new SpeedMeter();
 
-  constructor(offered: OfferedTransfer) {
+  constructor(offered: OpenedTransfer) {
     this.id = offered.transfer;
     this.name = offered.name;
     this.path = offered.path ?? "";
     this.type = offered.type;
     this.modified = offered.modified;
+    this.preview = offered.picture;
+    this.seal = offered.seal ?? "none";
+    this.sealing = offered.sealing;
     this.#size = offered.size;
     this.#state = offered.state;
     this.#copy = copyOf(offered.copy);
@@ -116,7 +120,7 @@ export abstract class Transfer {
       return {
         member,
         state,
-        done: received,
+        done: this.plain(received),
         size: this.#size,
         bytesPerSecond: moves ? (meter?.bytesPerSecond(now) ?? 0) : 0,
         secondsLeft: moves ? (meter?.secondsLeft(now, this.#size) ?? null) : null,
@@ -181,9 +185,9 @@ export abstract class Transfer {
     return () => this.#watchers.delete(look);
   }
 
-  /** What `drop:offered` or a join says again. */
-  offeredAgain(offered: OfferedTransfer): void {
-    this.#size = offered.size ?? this.#size;
+  /** What a join says again. */
+  offeredAgain(offered: OpenedTransfer): void {
+    this.#size ??= offered.size;
     this.#state = offered.state;
     this.#copy = copyOf(offered.copy);
   }
@@ -192,20 +196,32 @@ export abstract class Transfer {
   fold(status: Status): void {
     const now = performance.now();
     this.#state = status.state;
-    this.#size = status.size ?? this.#size;
-    this.#sent = status.sent;
+    this.#sized(status.size);
+    this.#sent = this.plain(status.sent);
     this.#receivers = status.receivers;
     this.#copy = copyOf(status.copy);
     for (const { member, received } of status.receivers) {
       const meter = this.#meters.get(member) ?? new SpeedMeter();
       this.#meters.set(member, meter);
-      meter.note(now, received);
+      meter.note(now, this.plain(received));
     }
   }
 
   /** Where `member` stands, if it has the offer and anything was said about it. */
   receiverState(member: MemberId): ReceiverState | undefined {
     return this.#receivers.find((receiver) => receiver.member === member)?.state;
+  }
+
+  /** Bytes of the file among so many on the wire. */
+  protected plain(bytes: number): number {
+    return this.sealing ? plainBefore(bytes, this.sealing.record, this.#size) : bytes;
+  }
+
+  /** The size on the wire became known; that of a sealed file was known before, unless it is a live stream. */
+  #sized(size: number | null): void {
+    if (size === null) return;
+    if (!this.sealing) this.#size = size;
+    else this.#size ??= plainSize(size, this.sealing.record) ?? null;
   }
 
   protected progressOf(done: number, moves: boolean): Progress {

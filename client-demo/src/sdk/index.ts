@@ -20,7 +20,6 @@ export type {
   ErrorCode,
   Member,
   MemberId,
-  Message,
   Presence,
   ReceiverState,
   TransferId,
@@ -32,5 +31,8 @@ export { type AnyErrorCode, type LocalErrorCode, RoomdropError } from "./Roomdro
 export type { EachOptions, RoomEvents, RoomState, Who } from "./roomEvents";
 export type { FileInFolder, Offerable, OfferOptions } from "./Sending";
 export type { Finished, HttpDownload, Sink, SinkChoice, SinkOpener, SinkTarget } from "./Sink";
+export type { Message, Seal } from "./seal/opened";
+export type { Sealing } from "./seal/records";
+export { canSeal, makeSecret } from "./seal/secret";
 export { type StreamSink, streamSink } from "./streamSink";
 export type { Copy, Progress, ReceiverProgress } from "./Transfer";

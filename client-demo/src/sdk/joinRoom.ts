@@ -15,11 +15,12 @@ export interface JoinOptions extends ConnectOptions, Who {
 export async function joinRoom(url: string, room: string, options: JoinOptions = {}): Promise<Room> {
   options.signal?.throwIfAborted();
   const connection = connect(url, options);
-  const { name, key, passphrase } = options;
+  const { name, key, passphrase, secret } = options;
   const joining = connection.room(room, {
     ...(name ? { name } : {}),
     ...(key ? { key } : {}),
     ...(passphrase ? { passphrase } : {}),
+    ...(secret === undefined ? {} : { secret }),
   });
   joining.on("state", (state) => {
     if (state === "left") connection.close();

@@ -9,6 +9,7 @@ import { Parties } from "../Parties";
 import type {
   Join,
   Joined,
+  Message,
   Offer,
   Drop as OfferedDrop,
   Pick,
@@ -20,6 +21,7 @@ import type {
 import { type RecordStorage, Records } from "../Records";
 import { Room } from "../Room";
 import type { RoomdropError } from "../RoomdropError";
+import type { Who } from "../roomEvents";
 import { FakeLink } from "./FakeLink";
 
 export const ME = { id: "m1", name: "Ada" };
@@ -29,6 +31,7 @@ export const OTHER = { id: "m2", name: "Bo" };
 export class FakeRoom {
   readonly asked: { event: string; say: unknown }[] = [];
   drops: OfferedDrop[] = [];
+  messages: Message[] = [];
   /** Who whoever joins is. */
   member = ME;
   /** Thrown by the next asks of an event, one each. */
@@ -65,7 +68,7 @@ export class FakeRoom {
 
   #joined({ room, key = "key" }: Join): Joined {
     const members = [ME, OTHER].map((member) => ({ ...member, online: true }));
-    return { room, member: this.member, key, members, drops: this.drops, messages: [] };
+    return { room, member: this.member, key, members, drops: this.drops, messages: this.messages };
   }
 
   #accepted({ transfer, drop }: Pick) {
@@ -96,7 +99,11 @@ export function memoryStorage(): RecordStorage {
   };
 }
 
-export function enter(server: FakeRoom, storage: RecordStorage = memoryStorage()) {
+export function enter(
+  server: FakeRoom,
+  storage: RecordStorage = memoryStorage(),
+  who: Who = { name: "Ada" },
+) {
   const parties = new Parties(server.bytes);
   const room = new Room(
     {
@@ -110,7 +117,7 @@ export function enter(server: FakeRoom, storage: RecordStorage = memoryStorage()
       digest: false,
       base: "http://server",
     },
-    { name: "Ada" },
+    who,
   );
   const up = () => {
     server.people.up = true;
