@@ -27,7 +27,11 @@ interface Meeting {
 }
 
 /** A producer and a consumer, with a relay between them. */
-async function meet(size = SIZE, opener: SinkOpener = memorySink(), window?: number): Promise<Meeting> {
+async function meet(
+  size = SIZE,
+  opener: SinkOpener = memorySink({ digest: false }),
+  window?: number,
+): Promise<Meeting> {
   const relay = new FakeRelay(size, window);
   const blob = new Blob([content.subarray(0, size)]);
   const producer = new Producer({

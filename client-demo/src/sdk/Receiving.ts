@@ -2,7 +2,7 @@
  * What this member receives: answers offers, pulls a few transfers at a time into their sinks, and finds
  * those again that an earlier page had begun.
  */
-import { Admission } from "./Admission";
+import { Admission, type Standing } from "./Admission";
 import { Consumer, mismatch } from "./Consumer";
 import { Incoming } from "./Incoming";
 import type { Accepted, MemberId } from "./protocol";
@@ -64,6 +64,7 @@ export class Receiving {
     if (incoming.final && incoming.stage !== "complete" && !isOver(incoming)) {
       this.#over(incoming, incoming.state === "failed" ? "failed" : "cancelled");
     }
+    this.#queue.stands(incoming, standingOf(incoming));
     const mine = incoming.receiverState(this.me);
     if (incoming.stage === "browser" && mine === "complete") {
       this.#remember(incoming, { done: true });
@@ -96,9 +97,9 @@ export class Receiving {
       consumer.close();
       this.context.parties.remove(id);
     }
+    for (const incoming of this.#incoming.values()) this.#queue.delete(incoming);
     this.#consumers.clear();
     this.#unverified.clear();
-    this.#queue.clear();
   }
 
   /** Marks `all` as being asked for, and takes that back when the server refuses. */
@@ -152,27 +153,15 @@ export class Receiving {
 
   /** Begins what waits, as far as others leave room. Called whenever something may have made room. */
   #pump(): void {
-    for (const incoming of this.#queue.admit(this.#moving())) {
+    for (const incoming of this.#queue.admit()) {
       const opener = this.#openers.get(incoming);
       if (opener) void this.#begin(incoming, opener);
     }
   }
 
-  #moving(): Incoming[] {
-    const moves = (incoming: Incoming) =>
-      incoming.stage === "receiving" &&
-      incoming.state !== "paused" &&
-      incoming.state !== "suspended" &&
-      !incoming.paused;
-    return [...this.#consumers.keys()].flatMap((id) => {
-      const incoming = this.#incoming.get(id);
-      return incoming && moves(incoming) ? [incoming] : [];
-    });
-  }
-
   async #begin(incoming: Incoming, opener: SinkOpener): Promise<void> {
     const record = this.context.records.get("sink", incoming.id);
-    if (!record) return;
+    if (!record) return this.#queue.delete(incoming);
     const { sealing } = incoming;
     const consumer = new Consumer({
       target: wireTargetOf(incoming),
@@ -186,6 +175,7 @@ export class Receiving {
         this.context.changed(incoming);
       },
       verifying: () => {
+        this.#queue.delete(incoming);
         this.#set(incoming, "verifying");
         this.#pump();
       },
@@ -254,6 +244,11 @@ export class Receiving {
     incoming.stage = stage;
     this.context.changed(incoming);
   }
+}
+
+function standingOf(incoming: Incoming): Standing {
+  if (incoming.state === "paused" || incoming.paused) return "resting";
+  return incoming.state === "suspended" ? "stalled" : "moving";
 }
 
 function isOver(incoming: Incoming): boolean {

@@ -34,4 +34,5 @@ export type { Finished, HttpDownload, Sink, SinkChoice, SinkOpener, SinkTarget }
 export type { Message, Seal } from "./seal/opened";
 export type { Sealing } from "./seal/records";
 export { canSeal, makeSecret } from "./seal/secret";
+export { type StreamSink, streamSink } from "./streamSink";
 export type { Copy, Progress, ReceiverProgress } from "./Transfer";
