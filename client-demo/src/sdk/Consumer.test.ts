@@ -22,10 +22,16 @@ interface Meeting {
   /** The sink, once the consumer said it is done. */
   done: Promise<Sink>;
   held: () => number;
+  /** What it said of the end, in order. */
+  checks: string[];
 }
 
 /** A producer and a consumer, with a relay between them. */
-async function meet(size = SIZE, opener: SinkOpener = memorySink(), window?: number): Promise<Meeting> {
+async function meet(
+  size = SIZE,
+  opener: SinkOpener = memorySink({ digest: false }),
+  window?: number,
+): Promise<Meeting> {
   const relay = new FakeRelay(size, window);
   const blob = new Blob([content.subarray(0, size)]);
   const producer = new Producer({
@@ -33,10 +39,12 @@ async function meet(size = SIZE, opener: SinkOpener = memorySink(), window?: num
     token: "source",
     source: blobSource(blob),
     link: relay.source,
+    openings: relay.sources.openings,
     digest: false,
     failed: () => undefined,
   });
   let held = 0;
+  const checks: string[] = [];
   let consumer: Consumer | undefined;
   const done = new Promise<Sink>((resolve, reject) => {
     consumer = new Consumer({
@@ -44,12 +52,21 @@ async function meet(size = SIZE, opener: SinkOpener = memorySink(), window?: num
       token: "sink",
       opener,
       link: relay.sink,
+      openings: relay.sinks.openings,
       member: MEMBER,
       moved: (now) => {
         held = now;
       },
-      done: resolve,
-      failed: reject,
+      verifying: () => checks.push("verifying"),
+      done: (sink) => {
+        checks.push("done");
+        resolve(sink);
+      },
+      verified: () => checks.push("verified"),
+      failed: (error) => {
+        checks.push("failed");
+        reject(error);
+      },
     });
   });
   done.catch(() => undefined);
@@ -57,7 +74,7 @@ async function meet(size = SIZE, opener: SinkOpener = memorySink(), window?: num
   await consumer.prepare();
   relay.sources.add(TRANSFER, producer);
   relay.sinks.add(TRANSFER, consumer);
-  return { relay, producer, consumer, done, held: () => held };
+  return { relay, producer, consumer, done, held: () => held, checks };
 }
 
 async function expectContent(sink: Sink, size = SIZE): Promise<void> {
@@ -255,11 +272,58 @@ test("after a pause the lane is asked to go on from what is held", async () => {
   relay.up("sink");
   const facts = { transfer: TRANSFER, size: SIZE, sent: 0, bytesPerSecond: 0, etaSeconds: null };
   const status = (state: Status["state"]) => consumer.status({ ...facts, state, receivers: [] });
+  await expect.poll(() => relay.pulls.length).toBe(1);
   status("paused");
-  await Promise.resolve();
   const before = relay.pulls.length;
   status("active");
   await Promise.resolve();
   expect(relay.pulls.slice(before)).toMatchObject([{ from: 0, limit: 8 * MIB }]);
   consumer.close();
+});
+
+/** A sink that says this digest of what it was given. */
+function saying(digest: string, verified?: boolean): SinkOpener {
+  return {
+    kind: "saying",
+    open: async (target) => ({
+      ...(await memorySink().open(target)),
+      finish: async () => ({ digest, ...(verified ? { verified } : {}) }),
+    }),
+  };
+}
+
+test("verified is what was compared, also when the sender's digest comes after the end", async () => {
+  const early = await meet(10, saying("blake3:aa"));
+  early.consumer.end({ transfer: TRANSFER, size: 10, digest: "blake3:aa" });
+  early.relay.up("source");
+  early.relay.up("sink");
+  await early.done;
+  expect(early.checks).toEqual(["verifying", "done", "verified"]);
+
+  const late = await meet(10, saying("blake3:aa"));
+  late.relay.up("source");
+  late.relay.up("sink");
+  await late.done;
+  expect(late.checks).toEqual(["verifying", "done"]);
+  late.relay.cut("sink");
+  late.relay.up("sink");
+  late.consumer.end({ transfer: TRANSFER, size: 10, digest: "blake3:aa" });
+  expect(late.checks).toEqual(["verifying", "done", "verified"]);
+});
+
+test("a digest that comes late and differs takes back what was done", async () => {
+  const { relay, consumer, done, checks } = await meet(10, saying("blake3:aa"));
+  relay.up("source");
+  relay.up("sink");
+  await done;
+  consumer.end({ transfer: TRANSFER, size: 10, digest: "blake3:bb" });
+  expect(checks).toEqual(["verifying", "done", "failed"]);
+});
+
+test("a sink that has proved what it holds needs no digest of the sender's", async () => {
+  const { relay, done, checks } = await meet(10, saying("blake3:aa", true));
+  relay.up("source");
+  relay.up("sink");
+  await done;
+  expect(checks).toEqual(["verifying", "done", "verified"]);
 });

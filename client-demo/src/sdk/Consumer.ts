@@ -1,15 +1,17 @@
 /**
  * Pulls one transfer into its sink and says when all of it is safely held. It refuses to call a transfer
- * done before the sink has made it durable and the server has heard so.
+ * done before the sink has made it durable and the server has heard so, and verified before the digest of the
+ * whole was compared, which may be later: the sender computes it at its own pace.
  */
 
 import { LaneNumbers } from "./LaneNumbers";
 import type { Link } from "./Link";
+import type { Openings } from "./Openings";
 import type { Party } from "./Party";
 import type { Chunk, End, SinkOpened, Status } from "./protocol";
 import { RoomdropError } from "./RoomdropError";
 import { retrying } from "./retrying";
-import type { Sink, SinkOpener, SinkTarget } from "./Sink";
+import type { Finished, Sink, SinkOpener, SinkTarget } from "./Sink";
 import { type LanePull, SinkLane } from "./SinkLane";
 
 export interface ConsumerOptions {
@@ -18,14 +20,19 @@ export interface ConsumerOptions {
   token: string;
   opener: SinkOpener;
   link: Link;
+  openings: Openings;
   /** The member this is, to find it among a status's receivers. */
   member: string;
   lanes?: LaneNumbers;
   /** More is safely held. */
   moved(held: number): void;
+  /** Every byte is written; made durable, compared and reported from now on. */
+  verifying(): void;
   /** All is held, durable, and known to the server. */
   done(sink: Sink): void;
-  /** It can't go on; what is held stays unless the digest was wrong. */
+  /** What was done is what was sent: the digests are equal, or the sink has proved it. After `done`. */
+  verified(): void;
+  /** It can't go on; what is held stays unless the digest was wrong. May come after `done`, for the digest. */
   failed(error: RoomdropError): void;
 }
 
@@ -37,13 +44,15 @@ const TICK = 100;
  * - `receiving`: a lane is pulled, or about to be.
  * - `finishing`: all is written; being made durable.
  * - `reporting`: durable; the server is being told.
- * - `ended`: done, failed or closed.
+ * - `unverified`: done, and the sender's digest is not known yet.
+ * - `ended`: done and compared, or not to be; failed, or closed.
  */
 type Stage =
   | { name: "waiting" }
   | { name: "receiving" }
   | { name: "finishing" }
-  | { name: "reporting"; digest: string | undefined }
+  | { name: "reporting"; finished: Finished }
+  | { name: "unverified"; digest: string }
   | { name: "ended" };
 
 export class Consumer implements Party {
@@ -59,6 +68,11 @@ export class Consumer implements Party {
 
   constructor(private readonly options: ConsumerOptions) {
     this.#lanes = options.lanes ?? new LaneNumbers();
+  }
+
+  /** Whether it stays a party after `done`, until the sender's digest is there. */
+  get waitsForDigest(): boolean {
+    return this.#stage.name === "unverified";
   }
 
   /** Opens the sink; to be called once, before it becomes a party. Rejects with what the sink says. */
@@ -82,10 +96,9 @@ export class Consumer implements Party {
     this.linkDown();
     const era = this.#era;
     if (this.#stage.name === "waiting") this.#stage = { name: "receiving" };
-    this.#timer = setInterval(() => this.#tick(), TICK);
+    if (!this.waitsForDigest) this.#timer = setInterval(() => this.#tick(), TICK);
     retrying(
-      () =>
-        this.options.link.ask("sink:open", { token: this.options.token, ...lane.start(performance.now()) }),
+      () => this.#open(lane),
       () => era === this.#era,
     )
       .then((opened) => {
@@ -131,9 +144,10 @@ export class Consumer implements Party {
   /** Stops; what is held stays for another time. Nothing is said to the server. */
   close(): void {
     if (this.#stage.name === "ended") return;
+    const isDone = this.#stage.name === "unverified";
     this.linkDown();
     this.#stage = { name: "ended" };
-    this.#sink?.close();
+    if (!isDone) this.#sink?.close();
   }
 
   /** Stops, and forgets what was held. */
@@ -142,10 +156,16 @@ export class Consumer implements Party {
     await this.#sink?.discard();
   }
 
+  #open(lane: SinkLane): Promise<SinkOpened> {
+    const { openings, target, token } = this.options;
+    const first = this.#stage.name === "unverified" ? undefined : lane.start(performance.now());
+    return openings.sink(token, first && { transfer: target.transfer, ...first });
+  }
+
   #opened(opened: SinkOpened): void {
     this.#expect(opened.digest);
     if (opened.size !== null) this.#lane?.sized(opened.size);
-    if (this.#stage.name === "reporting") void this.#report(this.#stage.digest);
+    if (this.#stage.name === "reporting") void this.#report(this.#stage.finished);
     else this.#finishIfWhole();
   }
 
@@ -172,23 +192,25 @@ export class Consumer implements Party {
     if (this.#stage.name !== "receiving" && this.#stage.name !== "waiting") return;
     this.#lane.close();
     this.#stage = { name: "finishing" };
+    this.options.verifying();
     sink.finish().then(
-      ({ digest }) => {
+      (finished) => {
         if (this.#stage.name !== "finishing") return;
-        this.#stage = { name: "reporting", digest };
-        void this.#report(digest);
+        this.#stage = { name: "reporting", finished };
+        void this.#report(finished);
       },
       (error: unknown) => this.#fail(error),
     );
   }
 
   /** Tells the server; without a link, it is told when the link is up again. */
-  async #report(digest: string | undefined): Promise<void> {
+  async #report(finished: Finished): Promise<void> {
     const { link, target } = this.options;
+    const { digest } = finished;
     const era = this.#era;
-    if (digest && this.#expected && digest !== this.#expected) {
+    if (this.#differs(digest)) {
       // Said to the server as well, which marks this receiver as failed.
-      link.tell("sink:done", { transfer: target.transfer, digest });
+      link.tell("sink:done", { transfer: target.transfer, ...(digest ? { digest } : {}) });
       this.#fail(mismatch());
       return;
     }
@@ -199,34 +221,62 @@ export class Consumer implements Party {
         () => link.ask("sink:done", said),
         () => era === this.#era,
       );
-      if (heard) this.#done();
+      if (heard) this.#done(finished);
     } catch (error) {
       this.#fail(error);
     }
   }
 
-  #done(): void {
+  #done({ digest, verified }: Finished): void {
     if (this.#stage.name === "ended" || !this.#sink) return;
-    this.linkDown();
-    this.#stage = { name: "ended" };
+    if (this.#differs(digest)) {
+      this.#fail(mismatch());
+      return;
+    }
+    clearInterval(this.#timer);
+    const proved = verified || (digest !== undefined && digest === this.#expected);
+    if (!proved && digest) this.#stage = { name: "unverified", digest };
+    else this.#end();
+    this.#sink.done?.();
     this.options.done(this.#sink);
+    if (proved) this.options.verified();
   }
 
   /** Two digests can be compared only when they are of the same algorithm. */
   #expect(digest: string | undefined): void {
-    if (digest?.startsWith("blake3:")) this.#expected = digest;
+    if (!digest?.startsWith("blake3:")) return;
+    this.#expected = digest;
+    if (this.#stage.name !== "unverified") return;
+    if (this.#differs(this.#stage.digest)) {
+      this.#fail(mismatch());
+      return;
+    }
+    this.#end();
+    this.options.verified();
+  }
+
+  #differs(digest: string | undefined): boolean {
+    return digest !== undefined && this.#expected !== undefined && digest !== this.#expected;
+  }
+
+  #end(): void {
+    this.linkDown();
+    this.#stage = { name: "ended" };
   }
 
   #fail(error: unknown): void {
-    if (this.#stage.name === "ended") return;
+    // What is done stays done; only its digest can still be wrong.
     const failure = RoomdropError.from(error, "sink_failed", "The file could not be stored.");
+    const isWrong = failure.code === "digest_mismatch";
+    if (this.#stage.name === "ended" || (this.waitsForDigest && !isWrong)) return;
     this.close();
     // Wrong bytes must not be gone on from.
-    if (failure.code === "digest_mismatch") void this.#sink?.discard().catch(() => undefined);
+    if (isWrong) void this.#sink?.discard().catch(() => undefined);
     this.options.failed(failure);
   }
 }
 
-function mismatch(): RoomdropError {
+/** What it means that two digests differ. */
+export function mismatch(): RoomdropError {
   return new RoomdropError("digest_mismatch", "What arrived is not what was sent; accept it again.");
 }

@@ -2,6 +2,7 @@
 import type { Incoming } from "./Incoming";
 import type { Outgoing } from "./Outgoing";
 import type { DropId, MemberId } from "./protocol";
+import type { Seal } from "./seal/opened";
 
 export class Drop {
   constructor(
@@ -18,4 +19,10 @@ export class Drop {
     /** The files, in the order of the offer. All of them go the same way. */
     readonly transfers: readonly (Outgoing | Incoming)[],
   ) {}
+
+  /** Whether its files are encrypted end to end, and can be read here; `locked` if one of them can't. */
+  get seal(): Seal {
+    const is = (seal: Seal) => this.transfers.some((transfer) => transfer.seal === seal);
+    return is("locked") ? "locked" : is("open") ? "open" : "none";
+  }
 }

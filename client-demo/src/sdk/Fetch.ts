@@ -17,6 +17,8 @@ export interface FetchOptions {
   name?: string;
   /** Whether the server is to keep a copy. Default `false`. */
   keep?: boolean;
+  /** Aborted, then or later, it is stopped. */
+  signal?: AbortSignal;
 }
 
 export class Fetch {
@@ -31,7 +33,7 @@ export class Fetch {
   constructor(
     readonly resource: ResourceId,
     readonly url: string,
-    readonly options: FetchOptions,
+    readonly options: Omit<FetchOptions, "signal">,
   ) {
     this.#name = options.name;
   }

@@ -3,6 +3,7 @@
  * its fetches to the server again, which starts nothing twice and says how they stand. It refuses to guess how
  * one goes on while the link is down.
  */
+import { onAbort } from "./aborting";
 import { Emitter } from "./Emitter";
 import { Fetch, type FetchOptions } from "./Fetch";
 import type { Link } from "./Link";
@@ -44,12 +45,14 @@ export class Fetches {
   }
 
   /** Has the server download `url` as a drop of this member's. What comes of it, `changed` tells. */
-  start(url: string, options: FetchOptions = {}): Fetch {
+  start(url: string, { signal, ...options }: FetchOptions = {}): Fetch {
+    signal?.throwIfAborted();
     const fetch = new Fetch(newResource(), url, options);
     this.#all.set(fetch.resource, fetch);
     this.parts.records.set("fetch", fetch.resource, { url, ...options });
     this.#tell(fetch);
     void this.#ask(fetch);
+    this.#stopWhen(signal, fetch);
     return fetch;
   }
 
@@ -91,6 +94,19 @@ export class Fetches {
       link.on("fetch:failed", (told) => this.#end(told, told.error ? "failed" : "stopped")),
     ];
     return link;
+  }
+
+  #stopWhen(signal: AbortSignal | undefined, fetch: Fetch): void {
+    if (!signal) return;
+    const off = onAbort(signal, () => {
+      // What cannot be stopped now, as without a link, is told as any change is: by what becomes of it.
+      this.stop(fetch).catch(() => undefined);
+    });
+    const until = this.on("changed", (changed) => {
+      if (changed !== fetch || !fetch.final) return;
+      off();
+      until();
+    });
   }
 
   async #ask(fetch: Fetch): Promise<void> {

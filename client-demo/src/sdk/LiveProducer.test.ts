@@ -3,6 +3,7 @@ import { expect, test, vi } from "vitest";
 import { KIB } from "./ChunkSize";
 import { LiveProducer } from "./LiveProducer";
 import { LiveSource } from "./LiveSource";
+import { Openings } from "./Openings";
 import type { Chunk } from "./protocol";
 import { RoomdropError } from "./RoomdropError";
 import { FakeLink } from "./testing/FakeLink";
@@ -65,6 +66,7 @@ function producing(ack: (chunk: Chunk) => Promise<void> | void = () => undefined
     token: "token",
     source: new LiveSource(stream.bytes),
     link,
+    openings: new Openings(link),
     digest: false,
     failed: (error) => failures.push(error.code),
   });
@@ -147,7 +149,16 @@ test("a stream that breaks fails the transfer", async () => {
   const failures: string[] = [];
   const failed = (error: RoomdropError) => failures.push(error.code);
   const source = new LiveSource(broken());
-  const producer = new LiveProducer({ transfer: TRANSFER, token: "t", source, link, digest: false, failed });
+  const openings = new Openings(link);
+  const producer = new LiveProducer({
+    transfer: TRANSFER,
+    token: "t",
+    source,
+    link,
+    openings,
+    digest: false,
+    failed,
+  });
   producer.linkUp();
   producer.pull({ transfer: TRANSFER, lane: 1, from: 0, limit: 100 });
   await until(() => failures.length === 1);

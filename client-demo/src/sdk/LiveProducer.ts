@@ -7,6 +7,7 @@ import { MIB } from "./ChunkSize";
 import { StreamHash } from "./digest";
 import type { Link } from "./Link";
 import type { LiveSource } from "./LiveSource";
+import type { Openings } from "./Openings";
 import type { Party } from "./Party";
 import type { Pull, Stop } from "./protocol";
 import { RoomdropError } from "./RoomdropError";
@@ -18,6 +19,7 @@ export interface LiveProducerOptions {
   token: string;
   source: LiveSource;
   link: Link;
+  openings: Openings;
   /** Whether to compute and send the whole stream's digest. */
   digest: boolean;
   /** It ended: refused by the server, or the stream broke. */
@@ -57,9 +59,9 @@ export class LiveProducer implements Party {
   linkUp(): void {
     this.#era += 1;
     const era = this.#era;
-    const { link, token } = this.options;
+    const { openings, token } = this.options;
     retrying(
-      () => link.ask("source:open", { token }),
+      () => openings.source(token),
       () => era === this.#era && this.#state !== "over",
     )
       .then((opened) => {

@@ -1,7 +1,8 @@
 /** A transfer that this member sends. */
 
 import type { Status } from "./protocol";
-import { type Progress, Transfer } from "./Transfer";
+import { RoomdropError } from "./RoomdropError";
+import { type Outcome, type Progress, Transfer } from "./Transfer";
 
 /**
  * - `serving`: the file is at hand, and its bytes are sent as they are asked for.
@@ -18,6 +19,14 @@ export class Outgoing extends Transfer {
   override fold(status: Status): void {
     super.fold(status);
     this.meter.note(performance.now(), status.sent);
+  }
+
+  protected override get outcome(): Outcome {
+    if (this.state === "complete") return "done";
+    if (this.final || this.stage === "ended") {
+      return this.error ?? new RoomdropError("transfer_closed", "Nothing more is sent of it.");
+    }
+    return "open";
   }
 
   /** Bytes that reached the server. All of them is not completion: the receivers' word is. */

@@ -3,12 +3,16 @@
  * A client is either the source or a sink of a transfer, never both.
  */
 import type { Link } from "./Link";
+import { Openings } from "./Openings";
 import type { Party } from "./Party";
 
 export class Parties {
+  /** How parties open: those that come up at once, with one word. */
+  readonly openings: Openings;
   readonly #parties = new Map<string, Party>();
 
   constructor(readonly link: Link) {
+    this.openings = new Openings(link);
     link.on("pull", (pull) => this.#parties.get(pull.transfer)?.pull?.(pull));
     link.on("stop", (stop) => this.#parties.get(stop.transfer)?.stop?.(stop));
     link.on("chunk", (chunk, bytes) => {

@@ -1,6 +1,7 @@
 // A producer against a fake link: what was asked for, and nothing else.
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { KIB, MIB } from "./ChunkSize";
+import { Openings } from "./Openings";
 import { Producer } from "./Producer";
 import type { Chunk } from "./protocol";
 import { RoomdropError } from "./RoomdropError";
@@ -51,6 +52,7 @@ function producing(
     token: "token",
     source,
     link,
+    openings: new Openings(link),
     digest: true,
     failed: (error) => failures.push(error.code),
   });

@@ -5,6 +5,7 @@
  */
 import { ChunkSize } from "./ChunkSize";
 import type { Link } from "./Link";
+import type { Openings } from "./Openings";
 import type { Party } from "./Party";
 import type { Pull, Stop } from "./protocol";
 import { RoomdropError } from "./RoomdropError";
@@ -18,6 +19,7 @@ export interface ProducerOptions {
   token: string;
   source: Source;
   link: Link;
+  openings: Openings;
   /** Whether to compute and send the whole file's digest. */
   digest: boolean;
   /** It ended: refused by the server, or the source could not be read. */
@@ -55,9 +57,9 @@ export class Producer implements Party {
   linkUp(): void {
     this.linkDown();
     const era = this.#era;
-    const { link, token } = this.options;
+    const { openings, token } = this.options;
     retrying(
-      () => link.ask("source:open", { token }),
+      () => openings.source(token),
       () => era === this.#era && !this.#ended,
     )
       .then((opened) => {

@@ -30,6 +30,8 @@ export interface SinkRecord {
   /** The sink opener's kind, or `http`. */
   kind: string;
   done: boolean;
+  /** Whether it was compared with what was sent. */
+  verified?: boolean;
 }
 
 /** A URL that the server downloads for this member. */

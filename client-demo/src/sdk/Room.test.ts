@@ -1,165 +1,10 @@
-// A room against a fake relay: joining, offering, accepting, coming back.
+// A room against a fake server: joining, offering, accepting, coming back.
 import { expect, test } from "vitest";
+import { MIB } from "./ChunkSize";
 import { Drop } from "./Drop";
-import type { Asks } from "./events";
-import type { Incoming } from "./Incoming";
-import { memorySink } from "./memorySink";
-import { Parties } from "./Parties";
-import type {
-  Join,
-  Joined,
-  Offer,
-  Drop as OfferedDrop,
-  Pick,
-  Receiver,
-  ReceiverState,
-  Status,
-  StoredCopy,
-  TransferState,
-} from "./protocol";
-import { type RecordStorage, Records } from "./Records";
-import { Room } from "./Room";
+import type { StoredCopy } from "./protocol";
 import { RoomdropError } from "./RoomdropError";
-import { FakeLink } from "./testing/FakeLink";
-
-const ME = { id: "m1", name: "Ada" };
-const OTHER = { id: "m2", name: "Bo" };
-
-/** What the server of these tests was asked, and what it has in the room. */
-class FakeRoom {
-  readonly asked: { event: string; say: unknown }[] = [];
-  drops: OfferedDrop[] = [];
-  /** Who whoever joins is. */
-  member = ME;
-  /** Thrown by the next asks of an event, one each. */
-  readonly refuse: Partial<Record<keyof Asks, RoomdropError[]>> = {};
-  readonly people = new FakeLink((event, say) => this.#answer(event, say));
-  readonly bytes = new FakeLink((event, say) => this.#answer(event, say));
-
-  of(event: string): unknown[] {
-    return this.asked.filter((one) => one.event === event).map(({ say }) => say);
-  }
-
-  #answer(event: keyof Asks, say: unknown): unknown {
-    this.asked.push({ event, say });
-    const refusal = this.refuse[event]?.shift();
-    if (refusal) throw refusal;
-    switch (event) {
-      case "room:join":
-        return this.#joined(say as Join);
-      case "drop:offer":
-        return {
-          drop: "d1",
-          transfers: (say as Offer).files.map(({ name }, index) => ({
-            transfer: `t${index}`,
-            name,
-            token: `source${index}`,
-          })),
-        };
-      case "transfer:accept":
-        return this.#accepted(say as Pick);
-      default:
-        return {};
-    }
-  }
-
-  #joined({ room, key = "key" }: Join): Joined {
-    const members = [ME, OTHER].map((member) => ({ ...member, online: true }));
-    return { room, member: this.member, key, members, drops: this.drops, messages: [] };
-  }
-
-  #accepted({ transfer, drop }: Pick) {
-    const one = (id: string) => ({
-      transfer: id,
-      token: `sink-${id}`,
-      name: "a",
-      size: 10,
-      type: "text/plain",
-      url: `/transfers/${id}/content?token=sink-${id}`,
-    });
-    if (transfer) return one(transfer);
-    const transfers = this.drops.find((offered) => offered.drop === drop)?.transfers ?? [];
-    return { transfers: transfers.map((each) => one(each.transfer)), zip: "/drops/d/content" };
-  }
-}
-
-function memoryStorage(): RecordStorage {
-  const items = new Map<string, string>();
-  return {
-    get length() {
-      return items.size;
-    },
-    key: (index) => [...items.keys()][index] ?? null,
-    getItem: (key) => items.get(key) ?? null,
-    setItem: (key, value) => items.set(key, value),
-    removeItem: (key) => items.delete(key),
-  };
-}
-
-function enter(server: FakeRoom, storage: RecordStorage = memoryStorage()) {
-  const parties = new Parties(server.bytes);
-  const room = new Room(
-    {
-      room: "r",
-      link: server.people,
-      fetchLink: () => server.people,
-      parties,
-      records: new Records(storage, "http://server", "r"),
-      sinks: [memorySink()],
-      sink: memorySink(),
-      digest: false,
-      base: "http://server",
-    },
-    { name: "Ada" },
-  );
-  const up = () => {
-    server.people.up = true;
-    server.bytes.up = true;
-    room.linkUp();
-    parties.linkUp();
-  };
-  const down = () => {
-    server.people.cut();
-    server.bytes.cut();
-    room.linkDown();
-    parties.linkDown();
-  };
-  return { room, parties, up, down };
-}
-
-function offeredBy(member: typeof ME, count = 1, state: TransferState = "offered"): OfferedDrop {
-  const transfers = Array.from({ length: count }, (_, index) => ({
-    transfer: `t${index}`,
-    name: `file ${index}`,
-    size: 10,
-    type: "text/plain",
-    state,
-  }));
-  return {
-    room: "r",
-    drop: "d1",
-    from: member.id,
-    fromName: member.name,
-    at: 1,
-    keep: false,
-    note: null,
-    transfers,
-  };
-}
-
-function status(
-  transfer: string,
-  state: TransferState,
-  mine?: ReceiverState,
-): { code: number; msg: string; data: Status } {
-  const receivers: Receiver[] = mine ? [{ member: ME.id, state: mine, received: 0 }] : [];
-  const facts = { size: 10, sent: 0, bytesPerSecond: 0, etaSeconds: null };
-  return { code: 100, msg: "", data: { transfer, state, receivers, ...facts } };
-}
-
-function incoming(room: Room): Incoming[] {
-  return room.drops.flatMap((drop) => drop.transfers).filter((one) => one.direction === "incoming");
-}
+import { enter, FakeRoom, incoming, ME, memoryStorage, OTHER, offeredBy, status } from "./testing/FakeRoom";
 
 test("a reconnect joins again as the same member", async () => {
   const server = new FakeRoom();
@@ -325,7 +170,7 @@ test("after a reload a sent file is missing until the same file is chosen again"
 
 test("a whole drop is accepted with one word, and a few of its files move at once", async () => {
   const server = new FakeRoom();
-  server.drops = [offeredBy(OTHER, 6)];
+  server.drops = [offeredBy(OTHER, 6, "offered", MIB)];
   const { room, up } = enter(server);
   up();
   await room.joined();

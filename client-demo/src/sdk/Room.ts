@@ -3,22 +3,26 @@
  * after every lost link, and then knows what it missed. It refuses to guess: what the server has not said
  * did not happen.
  */
-import { Drop } from "./Drop";
+import { orAborted } from "./aborting";
+import type { Drop } from "./Drop";
+import { type AcceptOptions, Drops, type Which } from "./Drops";
 import { Emitter } from "./Emitter";
+import { Feed } from "./Feed";
 import { Fetches } from "./Fetches";
-import { Incoming } from "./Incoming";
+import type { Incoming } from "./Incoming";
 import type { Link } from "./Link";
-import { Outgoing } from "./Outgoing";
+import type { Outgoing } from "./Outgoing";
 import type { Parties } from "./Parties";
-import type { Envelope, Joined, Member, Message, Drop as OfferedDrop, Presence, Status } from "./protocol";
-import { Receiving } from "./Receiving";
+import type { Joined, Member, Drop as OfferedDrop, Presence, Presented } from "./protocol";
 import type { Records } from "./Records";
-import type { RoomContext } from "./RoomContext";
 import { RoomdropError } from "./RoomdropError";
-import type { RoomEvents, RoomState, Who } from "./roomEvents";
-import { inFolders, type Offerable, type OfferOptions, Sending } from "./Sending";
-import type { SinkChoice, SinkOpener } from "./Sink";
+import type { EachOptions, RoomEvents, RoomState, Who } from "./roomEvents";
+import type { Offerable, OfferOptions } from "./Sending";
+import type { SinkOpener } from "./Sink";
 import { refusal } from "./SocketLink";
+import { type Message, type OpenedDrop, openDrop, openMessage, sealText, unopened } from "./seal/opened";
+import { RoomSeal } from "./seal/RoomSeal";
+import { Turns } from "./Turns";
 
 export interface RoomParts {
   room: string;
@@ -36,22 +40,28 @@ export interface RoomParts {
 
 /** Milliseconds before a join is tried again that was refused for a passing reason. */
 const JOIN_PAUSE = 1000;
+/** Events that wait for whoever iterates, at most. */
+const EACH_LIMIT = 10_000;
 const FORGOTTEN = "The server has forgotten this room and its transfers; offer the files again.";
+
+interface Contents {
+  drops: OpenedDrop[];
+  messages: Message[];
+}
 
 export class Room {
   /** What the server downloads for this member. */
   readonly fetches: Fetches;
   readonly #events = new Emitter<RoomEvents>();
-  readonly #context: RoomContext;
-  readonly #sending: Sending;
-  #receiving: Receiving | undefined;
+  readonly #drops: Drops;
   #state: RoomState = "connecting";
   #refusal: RoomdropError | undefined;
   #me: Member | undefined;
   #members = new Map<string, Presence>();
   #messages: Message[] = [];
-  readonly #drops = new Map<string, Drop>();
-  readonly #transfers = new Map<string, Incoming | Outgoing>();
+  #seal: RoomSeal | undefined;
+  /** What is said waits here while something before it is opened. */
+  readonly #turns = new Turns();
   readonly #off: (() => void)[];
 
   /** Made by `Connection.room`. */
@@ -60,36 +70,56 @@ export class Room {
     private who: Who,
   ) {
     const { link, room } = parts;
-    this.#context = {
+    const context = {
       ...parts,
-      changed: (transfer) => this.#events.emit("status", transfer),
-      problem: (error) => this.#events.emit("problem", error),
+      seal: () => this.#sealer(),
+      changed: (transfer: Incoming | Outgoing) => {
+        transfer.changed();
+        this.#events.emit("status", transfer);
+      },
+      problem: (error: RoomdropError) => this.#events.emit("problem", error),
     };
-    this.#sending = new Sending(this.#context);
+    this.#drops = new Drops(context, parts.sink, (drop) => this.#events.emit("offered", drop));
     this.fetches = new Fetches({ ...parts, link: parts.fetchLink, key: () => this.who.key });
     const here =
-      <T extends { room: string }>(then: (said: T) => void) =>
+      <T extends { room: string }, O>(open: (said: T) => O | Promise<O>, then: (opened: O) => void) =>
       (said: T) => {
-        if (said.room === room && this.#state === "joined") then(said);
+        if (said.room !== room) return;
+        this.#turns.take(
+          () => open(said),
+          (opened) => this.#state === "joined" && then(opened),
+        );
       };
+    const asSaid = <T>(said: T) => said;
     this.#off = [
       link.on(
         "room:joined",
-        here(({ member }) => this.#came(member)),
+        here(asSaid<Presented>, ({ member }) => this.#came(member)),
       ),
       link.on(
         "room:left",
-        here(({ member }) => this.#went(member)),
+        here(asSaid<Presented>, ({ member }) => this.#went(member)),
       ),
       link.on(
         "room:message",
-        here((message) => this.#heard(message)),
+        here(
+          (said) => openMessage(said, this.#seal),
+          (message) => this.#heard(message),
+        ),
       ),
       link.on(
         "drop:offered",
-        here((drop) => this.#offered(drop)),
+        here(
+          (said) => this.#opened(said),
+          (drop) => this.#drops.heard(drop),
+        ),
       ),
-      link.on("transfer:status", (envelope) => this.#status(envelope)),
+      link.on("transfer:status", (envelope) =>
+        this.#turns.take(
+          () => envelope,
+          (said) => this.#drops.status(said),
+        ),
+      ),
       link.on("problem", ({ msg, data }) => this.#events.emit("problem", refusal(msg, data))),
     ];
   }
@@ -107,6 +137,11 @@ export class Room {
     return this.#refusal;
   }
 
+  /** Whether what is offered and said here is encrypted with the room's secret. */
+  get sealed(): boolean {
+    return this.who.secret !== undefined;
+  }
+
   /** Who this is, once joined. */
   get me(): Member | undefined {
     return this.#me;
@@ -119,7 +154,7 @@ export class Room {
 
   /** Open and recent drops, oldest first. */
   get drops(): readonly Drop[] {
-    return [...this.#drops.values()];
+    return this.#drops.list;
   }
 
   /** Recent messages, oldest first. */
@@ -132,46 +167,70 @@ export class Room {
     return this.#events.on(event, listener);
   }
 
-  /** Resolves once joined; rejects when the server refuses, or the room is left first. */
-  joined(): Promise<this> {
-    return new Promise((resolve, reject) => {
-      const settle = (): boolean => {
+  /**
+   * Every `event` from now on, for `for await`, until the room is left. A transfer, or state, that changes again
+   * before it was taken is given once. Throws the signal's reason, or `fell_behind` when more than `limit` wait.
+   */
+  each<E extends keyof RoomEvents>(
+    event: E,
+    { signal, limit = EACH_LIMIT }: EachOptions = {},
+  ): AsyncIterableIterator<RoomEvents[E]> {
+    const about =
+      event === "status"
+        ? { about: (value: RoomEvents[E]) => value }
+        : event === "state"
+          ? { about: () => "state" }
+          : {};
+    const off: (() => void)[] = [];
+    const closed = () => {
+      for (const one of off) one();
+    };
+    const feed = new Feed<RoomEvents[E]>({ limit, signal, closed, ...about });
+    off.push(this.on(event, (value) => feed.push(value)));
+    off.push(this.on("state", (state) => state === "left" && feed.end()));
+    if (signal?.aborted) closed();
+    if (this.#state === "left") feed.end();
+    return feed;
+  }
+
+  /** Resolves once joined; rejects when the server refuses, the room is left first, or the signal is aborted. */
+  joined({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<this> {
+    let off: () => void = () => undefined;
+    const joining = new Promise<this>((resolve, reject) => {
+      const look = () => {
         if (this.#state === "joined") resolve(this);
         else if (this.#state === "refused") reject(this.#refusal);
         else if (this.#state === "left") reject(new RoomdropError("closed", "The room was left."));
-        else return false;
-        return true;
       };
-      if (settle()) return;
-      const off = this.on("state", () => {
-        if (settle()) off();
-      });
+      off = this.on("state", look);
+      look();
     });
+    return orAborted(joining, signal).finally(off);
   }
 
-  /** Tries again to enter after a refusal, for instance with the right passphrase. */
+  /** Tries again to enter after a refusal, for instance with the right passphrase, or with the secret. */
   enter(who: Partial<Who>): void {
+    if (who.secret !== undefined && who.secret !== this.who.secret) {
+      this.#seal = undefined;
+      this.#drops.forgetLocked();
+    }
     this.who = { ...this.who, ...who };
     if (this.#state === "refused") this.#set("connecting");
     if (this.parts.link.up) void this.#join();
   }
 
-  /** Says `text` to everyone. */
-  async say(text: string): Promise<void> {
-    await this.parts.link.ask("room:message", { room: this.id, text });
+  /** Says `text` to everyone. Aborted, it may have been said all the same. */
+  async say(text: string, { signal }: { signal?: AbortSignal } = {}): Promise<void> {
+    signal?.throwIfAborted();
+    await orAborted(this.#say(text), signal);
   }
 
   /**
    * Offers files; their bytes are sent as they are asked for. A stream (`{ stream, name, type }`) is live: it is
    * followed by those who accept before its first bytes are gone, and ends with its link.
    */
-  async offer(files: readonly Offerable[], options: OfferOptions = {}): Promise<Drop> {
-    if (!this.#me) throw new RoomdropError("disconnected", "The room is not joined yet.");
-    const drop = this.#offered(await this.#sending.offer(inFolders(files), options, this.#me));
-    for (const transfer of drop.transfers) {
-      if (transfer instanceof Outgoing) this.#sending.serve(transfer);
-    }
-    return drop;
+  offer(files: readonly Offerable[], options: OfferOptions = {}): Promise<Drop> {
+    return this.#drops.offer(files, options);
   }
 
   /**
@@ -179,66 +238,35 @@ export class Room {
    * go on; rejects with `file_mismatch` when none of the files is one that is missing.
    */
   supply(files: readonly File[]): Outgoing[] {
-    const missing = [...this.#transfers.values()].filter((one) => one instanceof Outgoing);
-    const found = missing.flatMap((outgoing) => {
-      return outgoing.stage === "missing" && this.#sending.found(outgoing, files) ? [outgoing] : [];
-    });
-    if (found.length === 0) {
-      throw new RoomdropError(
-        "file_mismatch",
-        "None of these is the file that was offered: name, size and date must be the same.",
-      );
-    }
-    for (const outgoing of found) this.#sending.serve(outgoing);
-    return found;
+    return this.#drops.supply(files);
   }
 
   /**
-   * Accepts a transfer, or every file of a drop that is not answered yet. Resolves when the server knows;
-   * the bytes follow by themselves, and `status` tells of them.
+   * Accepts one transfer, several, or every file of a drop that is not answered yet. Resolves when the server
+   * knows; the bytes follow by themselves: `incoming.done()` waits for them, and `status` tells of them.
    */
-  async accept(what: Incoming | Drop, { sink }: { sink?: SinkChoice } = {}): Promise<Incoming[]> {
-    const receiving = this.#receiving;
-    if (!receiving) throw new RoomdropError("disconnected", "The room is not joined yet.");
-    const choice = sink ?? this.parts.sink;
-    const all = incomingOf(what);
-    const open = all.filter(
-      (incoming) => incoming.acceptable && (what instanceof Incoming || incoming.stage === "offered"),
-    );
-    if (what instanceof Drop && open.length === all.length) {
-      await receiving.acceptDrop(what.id, open, choice);
-    } else {
-      for (const incoming of open) await receiving.accept(incoming, choice);
-    }
-    return open;
+  accept(what: Which<Incoming>, options: AcceptOptions = {}): Promise<Incoming[]> {
+    return this.#drops.accept(what, options);
   }
 
-  /** Refuses a transfer, or every file of a drop that is not answered yet. */
-  async reject(what: Incoming | Drop, reason?: string): Promise<void> {
-    const open = incomingOf(what).filter((incoming) => incoming.stage === "offered");
-    const why = reason ? { reason } : {};
-    const all = what instanceof Drop && open.length === what.transfers.length;
-    if (all) await this.parts.link.ask("transfer:reject", { drop: what.id, ...why });
-    for (const incoming of open) {
-      if (!all) await this.parts.link.ask("transfer:reject", { transfer: incoming.id, ...why });
-      this.#receiving?.rejected(incoming);
-    }
+  /** Refuses one transfer, several, or every file of a drop that is not answered yet. */
+  reject(what: Which<Incoming>, reason?: string): Promise<void> {
+    return this.#drops.reject(what, reason);
   }
 
   /** Lets it wait: the whole transfer when it is this member's, else its own part alone. */
-  async pause(transfer: Incoming | Outgoing): Promise<void> {
-    await this.parts.link.ask("transfer:pause", { transfer: transfer.id });
+  pause(what: Which<Incoming | Outgoing>): Promise<void> {
+    return this.#drops.steer("transfer:pause", what);
   }
 
   /** Lets it go on after `pause`. */
-  async resume(transfer: Incoming | Outgoing): Promise<void> {
-    await this.parts.link.ask("transfer:resume", { transfer: transfer.id });
+  resume(what: Which<Incoming | Outgoing>): Promise<void> {
+    return this.#drops.steer("transfer:resume", what);
   }
 
   /** Ends it: the whole transfer when it is this member's, else its own part alone. */
-  async cancel(transfer: Incoming | Outgoing): Promise<void> {
-    await this.parts.link.ask("transfer:cancel", { transfer: transfer.id });
-    if (transfer instanceof Incoming) this.#receiving?.cancelled(transfer);
+  cancel(what: Which<Incoming | Outgoing>): Promise<void> {
+    return this.#drops.steer("transfer:cancel", what);
   }
 
   /** Leaves for good: others see it at once, and nothing is sent or received any more. */
@@ -253,8 +281,7 @@ export class Room {
   /** Ends this side of the room alone: the server notices when the connection ends. */
   close(): void {
     for (const off of this.#off) off();
-    this.#sending.close();
-    this.#receiving?.close();
+    this.#drops.close();
     this.fetches.close();
     this.#set("left");
   }
@@ -281,13 +308,17 @@ export class Room {
     const key = this.who.key ?? records.get("me")?.key;
     const { name, passphrase } = this.who;
     try {
+      this.#sealer();
       const joined = await link.ask("room:join", {
         room: this.id,
         ...(name ? { name } : {}),
         ...(key ? { key } : {}),
         ...(passphrase ? { passphrase } : {}),
       });
-      if (this.#state !== "left") this.#entered(joined);
+      this.#turns.take(
+        () => this.#openAll(joined),
+        (opened) => this.#state !== "left" && link.up && this.#entered(joined, opened),
+      );
     } catch (error) {
       const failure = RoomdropError.from(error, "bad_reply", "The server's answer could not be read.");
       if (!failure.passing) this.refused(failure);
@@ -296,30 +327,48 @@ export class Room {
     }
   }
 
-  #entered({ member, key, members, drops, messages }: Joined): void {
+  /** What seals here; throws for a secret that can't be used, so that nothing is ever said in the open instead. */
+  #sealer(): RoomSeal | undefined {
+    const { secret } = this.who;
+    if (secret !== undefined) this.#seal ??= RoomSeal.of(secret, this.id);
+    return this.#seal;
+  }
+
+  async #say(text: string): Promise<void> {
+    const seal = this.#sealer();
+    const said = seal ? await sealText(text, "message", seal) : text;
+    await this.parts.link.ask("room:message", { room: this.id, text: said });
+  }
+
+  /** A drop that is known has been opened before. */
+  #opened(drop: OfferedDrop): OpenedDrop | Promise<OpenedDrop> {
+    return this.#drops.knows(drop.drop) ? unopened(drop) : openDrop(drop, this.#seal);
+  }
+
+  /** What a join brings; at once when there is nothing to open. */
+  #openAll({ drops, messages }: Joined): Contents | Promise<Contents> {
+    const opened = drops.map((drop) => this.#opened(drop));
+    const said = messages.map((message) => openMessage(message, this.#seal));
+    const isThere = <T>(all: (T | Promise<T>)[]): all is T[] => !all.some((one) => one instanceof Promise);
+    if (isThere(opened) && isThere(said)) return { drops: opened, messages: said };
+    return Promise.all([Promise.all(opened), Promise.all(said)]).then(([drops, messages]) => {
+      return { drops, messages };
+    });
+  }
+
+  #entered({ member, key, members }: Joined, { drops, messages }: Contents): void {
     this.parts.records.set("me", "", { key });
     this.who = { ...this.who, key };
-    if (this.#me?.id !== member.id) this.#begin(member);
+    if (this.#drops.begin(member) === "gone") {
+      this.#events.emit("problem", new RoomdropError("transfer_not_found", FORGOTTEN));
+    }
     this.#me = member;
     this.#refusal = undefined;
     this.#members = new Map(members.map((one) => [one.id, one]));
     this.#messages = messages;
-    const known = new Set(drops.flatMap((drop) => drop.transfers.map(({ transfer }) => transfer)));
-    this.parts.records.keepOnly((transfer) => known.has(transfer));
-    for (const drop of drops) this.#take(drop);
+    this.#drops.joined(drops);
     this.fetches.resume();
     this.#set("joined");
-  }
-
-  /** Nothing of what was before belongs to a member that is new. */
-  #begin(member: Member): void {
-    const forgotten = this.#drops.size > 0;
-    this.#sending.close();
-    this.#receiving?.close();
-    this.#receiving = new Receiving(this.#context, member.id);
-    this.#drops.clear();
-    this.#transfers.clear();
-    if (forgotten) this.#events.emit("problem", new RoomdropError("transfer_not_found", FORGOTTEN));
   }
 
   #came(member: Member): void {
@@ -338,63 +387,9 @@ export class Room {
     this.#events.emit("message", message);
   }
 
-  #offered(offered: OfferedDrop): Drop {
-    const known = this.#drops.get(offered.drop);
-    const drop = this.#take(offered);
-    if (!known) this.#events.emit("offered", drop);
-    return drop;
-  }
-
-  /** The drop as an object of ours: the one there is, brought up to date, or a new one. */
-  #take(offered: OfferedDrop): Drop {
-    const known = this.#drops.get(offered.drop);
-    if (known) {
-      for (const transfer of offered.transfers) this.#again(transfer);
-      return known;
-    }
-    const mine = offered.from === this.#me?.id;
-    const transfers = offered.transfers.flatMap((transfer) => {
-      const made = mine ? this.#sending.transfer(transfer) : this.#receiving?.transfer(transfer);
-      return made ? [made] : [];
-    });
-    for (const transfer of transfers) this.#transfers.set(transfer.id, transfer);
-    const { drop: id, from, fromName, at, keep, note } = offered;
-    const drop = new Drop(id, from, fromName, at, keep, note ?? "", transfers);
-    this.#drops.set(id, drop);
-    for (const transfer of transfers) this.#settle(transfer);
-    return drop;
-  }
-
-  #again(offered: OfferedDrop["transfers"][number]): void {
-    const transfer = this.#transfers.get(offered.transfer);
-    if (!transfer) return;
-    // One's own answer to `drop:offer` knows less than a status that came before it.
-    if (this.#state !== "joined") transfer.offeredAgain(offered);
-    this.#settle(transfer);
-  }
-
-  #status({ msg, data }: Envelope<Status>): void {
-    const transfer = this.#transfers.get(data.transfer);
-    if (!transfer) return;
-    transfer.fold(data);
-    if (data.error && !transfer.error) transfer.error = new RoomdropError(data.error, msg);
-    this.#settle(transfer);
-    this.#events.emit("status", transfer);
-  }
-
-  #settle(transfer: Incoming | Outgoing): void {
-    if (transfer instanceof Incoming) this.#receiving?.settle(transfer);
-    else this.#sending.settle(transfer);
-  }
-
   #set(state: RoomState): void {
     if (this.#state === state && state !== "joined") return;
     this.#state = state;
     this.#events.emit("state", state);
   }
-}
-
-function incomingOf(what: Incoming | Drop): Incoming[] {
-  if (what instanceof Incoming) return [what];
-  return what.transfers.filter((transfer) => transfer instanceof Incoming);
 }

@@ -6,6 +6,7 @@ import type { Parties } from "./Parties";
 import type { Records } from "./Records";
 import type { RoomdropError } from "./RoomdropError";
 import type { SinkOpener } from "./Sink";
+import type { RoomSeal } from "./seal/RoomSeal";
 
 export interface RoomContext {
   /** The room's id. */
@@ -19,6 +20,8 @@ export interface RoomContext {
   readonly sinks: readonly SinkOpener[];
   /** Whether digests of whole files are computed. */
   readonly digest: boolean;
+  /** What seals and opens in this room; nothing where there is no secret. */
+  readonly seal: () => RoomSeal | undefined;
   /** The server's address, against which paths of downloads are resolved. */
   readonly base: string;
   /** Something about `transfer` is different now. */

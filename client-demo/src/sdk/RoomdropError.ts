@@ -15,6 +15,11 @@ export type LocalErrorCode =
   | "no_space" // the browser gives no more room to store what comes
   | "no_opfs" // this browser, or an address without https, has no private file system
   | "sink_failed" // what came could not be stored
+  | "bad_secret" // the secret in the link is not whole
+  | "no_crypto" // the room is encrypted, and this browser encrypts only over https
+  | "sealed" // it is encrypted, and can't be had in this way
+  | "seal_broken" // what came is not what was encrypted with the room's secret
+  | "fell_behind" // an iteration did not take its events for too long
   | "closed"; // the room was left
 
 export type AnyErrorCode = ErrorCode | LocalErrorCode;

@@ -7,10 +7,14 @@ import { LiveProducer } from "./LiveProducer";
 import { isLive, type LiveFile, LiveSource } from "./LiveSource";
 import { Outgoing } from "./Outgoing";
 import { Producer } from "./Producer";
-import type { Drop, Member, OfferedTransfer } from "./protocol";
+import type { Member } from "./protocol";
 import type { SourceRecord } from "./Records";
 import type { RoomContext } from "./RoomContext";
 import type { RoomdropError } from "./RoomdropError";
+import { type Described, noteOf, offerings } from "./seal/offering";
+import type { OpenedDrop, OpenedTransfer } from "./seal/opened";
+import { sealedSource } from "./seal/sealedSource";
+import { sealedStream } from "./seal/sealedStream";
 
 /** What may be offered: a file, one with its folder, or a stream that is live. */
 export type Offerable = File | FileInFolder | LiveFile;
@@ -19,6 +23,8 @@ export type Offerable = File | FileInFolder | LiveFile;
 export interface FileInFolder {
   file: File;
   path?: string;
+  /** A small picture of it, WebP, JPEG or PNG, to be seen before it is accepted: some 4 KiB. */
+  preview?: Blob;
 }
 
 export interface OfferOptions {
@@ -28,6 +34,8 @@ export interface OfferOptions {
   keep?: boolean;
   /** A word to those who get the offer. */
   note?: string;
+  /** Aborted, then or later, the drop is cancelled. */
+  signal?: AbortSignal;
 }
 
 export class Sending {
@@ -45,37 +53,49 @@ export class Sending {
   }
 
   /** Asks the server to offer `files`; what it took, in the form in which others hear of it. */
-  async offer(files: readonly (FileInFolder | LiveFile)[], options: OfferOptions, me: Member): Promise<Drop> {
+  async offer(
+    files: readonly (FileInFolder | LiveFile)[],
+    options: OfferOptions,
+    me: Member,
+  ): Promise<OpenedDrop> {
     const { link, room, records } = this.#context;
     const { to, keep = false, note } = options;
-    const described = files.map(describe);
+    const seal = this.#context.seal();
+    const said = note ? { note: await noteOf(note, seal) } : {};
+    const offered = await offerings(files.map(describe), seal);
     const taken = await link.ask("drop:offer", {
       room,
-      files: described,
+      files: offered.map((one) => one.said),
       keep,
       ...(to ? { to: [...to] } : {}),
-      ...(note ? { note } : {}),
+      ...said,
     });
-    const transfers = taken.transfers.flatMap(({ transfer, token, name }, index): OfferedTransfer[] => {
-      const [given, file] = [files[index], described[index]];
-      if (!given || !file) return [];
+    const transfers = taken.transfers.flatMap(({ transfer, token }, index): OpenedTransfer[] => {
+      const [given, known] = [files[index], offered[index]?.known];
+      if (!given || !known) return [];
       if (isLive(given)) {
-        this.#streams.set(transfer, { token, source: new LiveSource(given.stream) });
+        const stream = known.sealing
+          ? sealedStream(given.stream, known.sealing, this.#context.digest)
+          : given.stream;
+        this.#streams.set(transfer, { token, source: new LiveSource(stream) });
       } else {
-        records.set("source", transfer, { token, ...file, size: given.file.size });
+        const { name, size, lastModified: modified } = given.file;
+        records.set("source", transfer, { token, name, size, modified });
         this.#files.set(transfer, given.file);
       }
-      const copy: Pick<OfferedTransfer, "copy"> = keep ? { copy: { state: "storing" } } : {};
-      return [{ ...file, transfer, name, state: "offered", ...copy }];
+      const copy: Pick<OpenedTransfer, "copy"> = keep ? { copy: { state: "storing" } } : {};
+      return [{ ...known, transfer, state: "offered", ...copy }];
     });
     const from = { from: me.id, fromName: me.name, at: Date.now() };
     return { room, drop: taken.drop, ...from, keep, note: note ?? null, transfers };
   }
 
   /** A transfer of this member's as the application sees it; it is served when its file is at hand. */
-  transfer(offered: OfferedTransfer): Outgoing {
+  transfer(offered: OpenedTransfer): Outgoing {
     const outgoing = new Outgoing(offered);
-    if (this.#context.records.get("source", outgoing.id)) outgoing.stage = "missing";
+    // A locked one can't be sealed again as it was.
+    const isHere = outgoing.seal !== "locked" && this.#context.records.get("source", outgoing.id);
+    if (isHere) outgoing.stage = "missing";
     return outgoing;
   }
 
@@ -97,7 +117,8 @@ export class Sending {
     const common = {
       transfer: outgoing.id,
       link: parties.link,
-      digest,
+      openings: parties.openings,
+      digest: digest && !outgoing.sealing, // the trailer has it, sealed
       failed: (error: RoomdropError) => {
         // The server may have taken its own copy instead.
         if (outgoing.copy?.state !== "stored") outgoing.error = error;
@@ -109,7 +130,10 @@ export class Sending {
     if (live) return new LiveProducer({ ...common, ...live });
     const record = records.get("source", outgoing.id);
     const file = this.#files.get(outgoing.id);
-    return record && file && new Producer({ ...common, token: record.token, source: blobSource(file) });
+    if (!record || !file) return undefined;
+    const { sealing } = outgoing;
+    const source = sealing ? sealedSource(blobSource(file), sealing, digest) : blobSource(file);
+    return new Producer({ ...common, token: record.token, source });
   }
 
   /** Looks among `files` for the one that `outgoing` was offered as, by name, size and date. */
@@ -162,18 +186,19 @@ export function inFolders(files: readonly Offerable[]): (FileInFolder | LiveFile
   });
 }
 
-function describe(given: FileInFolder | LiveFile): Omit<OfferedTransfer, "transfer" | "state"> {
+function describe(given: FileInFolder | LiveFile): Described {
   if (isLive(given)) {
     const { name, type = "", path } = given;
     return { name, size: null, type, ...(path ? { path } : {}) };
   }
-  const { file, path } = given;
+  const { file, path, preview } = given;
   return {
     name: file.name,
     size: file.size,
     type: file.type,
     modified: file.lastModified,
     ...(path ? { path } : {}),
+    ...(preview ? { picture: preview } : {}),
   };
 }
 

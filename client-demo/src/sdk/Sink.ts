@@ -3,6 +3,7 @@
  * brings. A sink is written from start to end without gaps; it says how much it already held when opened,
  * so that a transfer goes on where an earlier page left it.
  */
+import type { Incoming } from "./Incoming";
 
 /** What a sink is told about the file it is to hold. */
 export interface SinkTarget {
@@ -11,6 +12,14 @@ export interface SinkTarget {
   name: string;
   size: number | null;
   type: string;
+}
+
+/** What a sink says when all of it is durable. */
+export interface Finished {
+  /** The digest of the whole (`blake3:` and 64 hex digits), where it is known: compared with the sender's. */
+  digest: string | undefined;
+  /** The sink has itself proved that this is what was sent; then nothing more is compared. */
+  verified?: boolean;
 }
 
 /** A place for one file. */
@@ -25,7 +34,10 @@ export interface Sink {
   write(offset: number, bytes: Uint8Array): Promise<void>;
 
   /** All is written: makes it durable, and says the digest of the whole where that is known. */
-  finish(): Promise<{ digest: string | undefined }>;
+  finish(): Promise<Finished>;
+
+  /** The server knows that all is here, and no digest that is known differs. */
+  done?(): void;
 
   /** The whole file, after `finish`. */
   file(): Promise<Blob>;
@@ -49,8 +61,10 @@ export interface SinkOpener {
 /** A choice instead of a sink: the browser downloads the file by itself, over HTTP. */
 export interface HttpDownload {
   readonly kind: "http";
-  /** Starts it; `url` is absolute. */
-  start(url: string, name: string): void;
+  /** Whether it opens what is encrypted by itself, as a service worker can. Default `false`: such files are refused. */
+  readonly opensSealed?: boolean;
+  /** Starts it; `url` is absolute, and `name` the file's. `accept` says which transfer it is, too. */
+  start(url: string, name: string, incoming?: Incoming): void;
 }
 
 export type SinkChoice = SinkOpener | HttpDownload;

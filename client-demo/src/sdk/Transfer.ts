@@ -2,17 +2,14 @@
  * One file of a drop as the application sees it: what the server said about it, folded together with what
  * this side knows better. It decides nothing; `Sending` and `Receiving` do.
  */
-import type {
-  MemberId,
-  OfferedTransfer,
-  ReceiverState,
-  Status,
-  StoredCopy,
-  TransferId,
-  TransferState,
-} from "./protocol";
+import { orAborted } from "./aborting";
+import { Feed } from "./Feed";
+import type { MemberId, ReceiverState, Status, StoredCopy, TransferId, TransferState } from "./protocol";
 import { RoomdropError } from "./RoomdropError";
 import { SpeedMeter } from "./SpeedMeter";
+import { plainBefore, plainSize } from "./seal/layout";
+import type { OpenedTransfer, Seal } from "./seal/opened";
+import type { Sealing } from "./seal/records";
 
 /** How far, how fast, how much longer. */
 export interface Progress {
@@ -24,6 +21,9 @@ export interface Progress {
   /** `null` while not known. */
   secondsLeft: number | null;
 }
+
+/** Where this side of a transfer stands, in the end. */
+export type Outcome = "open" | "done" | RoomdropError;
 
 /** One receiver of a transfer. */
 export interface ReceiverProgress extends Progress {
@@ -54,6 +54,12 @@ export abstract class Transfer {
   readonly type: string;
   /** Milliseconds since the Unix epoch. */
   readonly modified: number | undefined;
+  /** A small picture of it, where the sender gave one. */
+  readonly preview: Blob | undefined;
+  /** Whether it is encrypted end to end; of a `locked` one nothing is known but its size on the wire. */
+  readonly seal: Seal;
+  /** How its bytes are sealed, while `seal` is `open`: for those who open its HTTP download themselves. */
+  readonly sealing: Sealing | undefined;
   /** Why it can't go on, when it can't. */
   error: RoomdropError | undefined;
   #size: number | null;
@@ -62,14 +68,19 @@ export abstract class Transfer {
   #receivers: Status["receivers"] = [];
   #copy: Copy | undefined;
   readonly #meters = new Map<MemberId, SpeedMeter>();
+  readonly #watchers = new Set<() => void>();
+  #abandoned: RoomdropError | undefined;
   protected readonly meter = new SpeedMeter();
 
-  constructor(offered: OfferedTransfer) {
+  constructor(offered: OpenedTransfer) {
     this.id = offered.transfer;
     this.name = offered.name;
     this.path = offered.path ?? "";
     this.type = offered.type;
     this.modified = offered.modified;
+    this.preview = offered.picture;
+    this.seal = offered.seal ?? "none";
+    this.sealing = offered.sealing;
     this.#size = offered.size;
     this.#state = offered.state;
     this.#copy = copyOf(offered.copy);
@@ -109,7 +120,7 @@ export abstract class Transfer {
       return {
         member,
         state,
-        done: received,
+        done: this.plain(received),
         size: this.#size,
         bytesPerSecond: moves ? (meter?.bytesPerSecond(now) ?? 0) : 0,
         secondsLeft: moves ? (meter?.secondsLeft(now, this.#size) ?? null) : null,
@@ -120,9 +131,63 @@ export abstract class Transfer {
   /** This side's own progress. */
   abstract get progress(): Progress;
 
-  /** What `drop:offered` or a join says again. */
-  offeredAgain(offered: OfferedTransfer): void {
-    this.#size = offered.size ?? this.#size;
+  /** What came of it on this side. */
+  protected abstract get outcome(): Outcome;
+
+  /**
+   * Resolves when it is done: what comes is here, and the server knows; what goes is with everyone who accepted.
+   * Rejects when it can't be any more, or with the signal's reason; the transfer goes on then.
+   */
+  done({ signal }: { signal?: AbortSignal } = {}): Promise<this> {
+    let off: () => void = () => undefined;
+    const ending = new Promise<this>((resolve, reject) => {
+      off = this.#watch((outcome) => {
+        if (outcome === "done") resolve(this);
+        else if (outcome !== "open") reject(outcome);
+      });
+    });
+    return orAborted(ending, signal).finally(off);
+  }
+
+  /**
+   * Its progress, now and at every change, until it has ended, however: `stage` and `error` say how. Whoever is
+   * slower than the changes misses those between, never the last.
+   */
+  updates({ signal }: { signal?: AbortSignal } = {}): AsyncIterableIterator<Progress> {
+    let off: () => void = () => undefined;
+    const feed = new Feed<Progress>({ limit: 1, about: () => "progress", signal, closed: () => off() });
+    off = this.#watch((outcome) => {
+      feed.push(this.progress);
+      if (outcome !== "open") feed.end();
+    });
+    return feed;
+  }
+
+  /** Something about it changed; called by the room. */
+  changed(): void {
+    for (const watcher of [...this.#watchers]) watcher();
+  }
+
+  /** The room was left: nothing follows. Called by the room. */
+  abandon(): void {
+    this.#abandoned ??= new RoomdropError("closed", "The room was left.");
+    this.changed();
+  }
+
+  #watch(told: (outcome: Outcome) => void): () => void {
+    const look = () => {
+      const outcome = this.outcome === "open" ? (this.#abandoned ?? "open") : this.outcome;
+      if (outcome !== "open") this.#watchers.delete(look);
+      told(outcome);
+    };
+    this.#watchers.add(look);
+    look();
+    return () => this.#watchers.delete(look);
+  }
+
+  /** What a join says again. */
+  offeredAgain(offered: OpenedTransfer): void {
+    this.#size ??= offered.size;
     this.#state = offered.state;
     this.#copy = copyOf(offered.copy);
   }
@@ -131,20 +196,32 @@ export abstract class Transfer {
   fold(status: Status): void {
     const now = performance.now();
     this.#state = status.state;
-    this.#size = status.size ?? this.#size;
-    this.#sent = status.sent;
+    this.#sized(status.size);
+    this.#sent = this.plain(status.sent);
     this.#receivers = status.receivers;
     this.#copy = copyOf(status.copy);
     for (const { member, received } of status.receivers) {
       const meter = this.#meters.get(member) ?? new SpeedMeter();
       this.#meters.set(member, meter);
-      meter.note(now, received);
+      meter.note(now, this.plain(received));
     }
   }
 
   /** Where `member` stands, if it has the offer and anything was said about it. */
   receiverState(member: MemberId): ReceiverState | undefined {
     return this.#receivers.find((receiver) => receiver.member === member)?.state;
+  }
+
+  /** Bytes of the file among so many on the wire. */
+  protected plain(bytes: number): number {
+    return this.sealing ? plainBefore(bytes, this.sealing.record, this.#size) : bytes;
+  }
+
+  /** The size on the wire became known; that of a sealed file was known before, unless it is a live stream. */
+  #sized(size: number | null): void {
+    if (size === null) return;
+    if (!this.sealing) this.#size = size;
+    else this.#size ??= plainSize(size, this.sealing.record) ?? null;
   }
 
   protected progressOf(done: number, moves: boolean): Progress {

@@ -1,27 +1,19 @@
 /**
- * BLAKE3 of a blob, in a worker, so that neither the page nor the first byte waits for it. Where workers or
- * WebAssembly are not to be had (a content security policy without `wasm-unsafe-eval`), there is no digest:
- * it is a check on top, never a condition.
+ * BLAKE3 of a blob or a stream, in a worker, so that neither the page nor the first byte waits for it; in place, in
+ * slices, where there are no workers (Node). Where WebAssembly is not to be had (a content security policy without
+ * `wasm-unsafe-eval`), there is no digest: it is a check on top, never a condition.
  */
+import type { HashJob, HashReply } from "./hashingJobs";
 
-/** What the worker is asked: all of a blob, the next piece of a stream, or the stream's digest. */
-export type HashJob =
-  | { id: number; blob: Blob }
-  | { id: number; piece: Uint8Array }
-  | { id: number; end: true };
+/** Hands a job, and what may be moved with it, to where it is done. */
+type Hand = (job: HashJob, transfer: Transferable[]) => void;
 
-interface Reply {
-  id: number;
-  digest: string | undefined;
-}
-
-let worker: Worker | undefined;
+let hasher: Hand | undefined;
 let lastId = 0;
 const waiting = new Map<number, (digest: string | undefined) => void>();
 
 /** `blake3:` and 64 hex digits, or nothing when it can't be computed. Blobs queue; each is read once. */
 export function blobDigest(blob: Blob): Promise<string | undefined> {
-  if (typeof Worker === "undefined") return Promise.resolve(undefined);
   lastId += 1;
   return ask({ id: lastId, blob });
 }
@@ -37,14 +29,16 @@ export class StreamHash {
 
   /** Nothing where it can't be computed. */
   static start(): StreamHash | undefined {
-    return typeof Worker === "undefined" ? undefined : new StreamHash();
+    return new StreamHash();
   }
 
   take(piece: Uint8Array): void {
-    hand({ id: this.#id, piece });
+    // A copy, handed over: as part of a larger block, the whole block would be copied.
+    const copy = piece.slice();
+    hand({ id: this.#id, piece: copy }, [copy.buffer]);
   }
 
-  /** The digest of all pieces; to be called once. */
+  /** The digest of all pieces, or nothing when it can't be computed; to be called once. */
   finish(): Promise<string | undefined> {
     return ask({ id: this.#id, end: true });
   }
@@ -57,22 +51,31 @@ function ask(job: HashJob): Promise<string | undefined> {
   });
 }
 
-function hand(job: HashJob): void {
-  worker ??= start();
-  worker.postMessage(job);
+function hand(job: HashJob, transfer: Transferable[] = []): void {
+  hasher ??= typeof Worker === "undefined" ? inPlace() : inWorker();
+  hasher(job, transfer);
 }
 
-function start(): Worker {
-  const started = new Worker(new URL("./digest.worker.ts", import.meta.url), { type: "module" });
-  started.onmessage = (event: MessageEvent<Reply>) => {
-    waiting.get(event.data.id)?.(event.data.digest);
-    waiting.delete(event.data.id);
-  };
-  started.onerror = () => {
+function answered({ id, digest }: HashReply): void {
+  waiting.get(id)?.(digest);
+  waiting.delete(id);
+}
+
+function inWorker(): Hand {
+  const worker = new Worker(new URL("./digest.worker.ts", import.meta.url), { type: "module" });
+  const post: Hand = (job, transfer) => worker.postMessage(job, transfer);
+  worker.onmessage = ({ data }: MessageEvent<HashReply>) => answered(data);
+  worker.onerror = () => {
     for (const resolve of waiting.values()) resolve(undefined);
     waiting.clear();
-    started.terminate();
-    if (worker === started) worker = undefined;
+    worker.terminate();
+    if (hasher === post) hasher = undefined;
   };
-  return started;
+  return post;
+}
+
+/** The package is loaded when it is first needed: a page that has workers never needs it here. */
+function inPlace(): Hand {
+  const taking = import("./hashingJobs").then(({ hashingJobs }) => hashingJobs(answered));
+  return (job) => void taking.then((take) => take(job));
 }

@@ -21,6 +21,7 @@ import type {
   Message,
   Offer,
   OfferTaken,
+  Opened,
   Pick,
   Presented,
   Problem,
@@ -50,11 +51,11 @@ export interface Asks {
   "transfer:pause": { say: Steer; hear: object };
   "transfer:resume": { say: Steer; hear: object };
   "transfer:cancel": { say: Steer; hear: object };
-  "source:open": { say: SourceOpen; hear: SourceOpened };
+  "source:open": { say: SourceOpen; hear: SourceOpened | Opened<SourceOpened> };
   chunk: { say: Chunk; hear: ChunkTaken };
   "source:end": { say: SourceEnd; hear: object };
   "source:fail": { say: SourceFail; hear: object };
-  "sink:open": { say: SinkOpen; hear: SinkOpened };
+  "sink:open": { say: SinkOpen; hear: SinkOpened | Opened<SinkOpened> };
   pull: { say: Pull; hear: object };
   "sink:done": { say: SinkDone; hear: object };
   "fetch:start": { say: FetchStart; hear: FetchStarted };

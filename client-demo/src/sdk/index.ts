@@ -5,11 +5,12 @@
 export { autoSink } from "./autoSink";
 export { type Connection, type ConnectOptions, connect } from "./connect";
 export type { Drop } from "./Drop";
+export type { AcceptOptions, Which } from "./Drops";
 export type { Fetch, FetchOptions, FetchStage } from "./Fetch";
 export type { Fetches } from "./Fetches";
 export { httpDownload } from "./httpDownload";
 export type { Incoming, IncomingStage } from "./Incoming";
-export { joinRoom } from "./joinRoom";
+export { type JoinOptions, joinRoom } from "./joinRoom";
 export type { LiveBytes, LiveFile } from "./LiveSource";
 export { memorySink } from "./memorySink";
 export type { Outgoing, OutgoingStage } from "./Outgoing";
@@ -19,7 +20,6 @@ export type {
   ErrorCode,
   Member,
   MemberId,
-  Message,
   Presence,
   ReceiverState,
   TransferId,
@@ -28,7 +28,11 @@ export type {
 export type { RecordStorage } from "./Records";
 export type { Room } from "./Room";
 export { type AnyErrorCode, type LocalErrorCode, RoomdropError } from "./RoomdropError";
-export type { RoomEvents, RoomState, Who } from "./roomEvents";
+export type { EachOptions, RoomEvents, RoomState, Who } from "./roomEvents";
 export type { FileInFolder, Offerable, OfferOptions } from "./Sending";
-export type { HttpDownload, Sink, SinkChoice, SinkOpener, SinkTarget } from "./Sink";
+export type { Finished, HttpDownload, Sink, SinkChoice, SinkOpener, SinkTarget } from "./Sink";
+export type { Message, Seal } from "./seal/opened";
+export type { Sealing } from "./seal/records";
+export { canSeal, makeSecret } from "./seal/secret";
+export { type StreamSink, streamSink } from "./streamSink";
 export type { Copy, Progress, ReceiverProgress } from "./Transfer";

@@ -2,8 +2,9 @@
 import type { Drop } from "./Drop";
 import type { Incoming } from "./Incoming";
 import type { Outgoing } from "./Outgoing";
-import type { Member, Message } from "./protocol";
+import type { Member } from "./protocol";
 import type { RoomdropError } from "./RoomdropError";
+import type { Message } from "./seal/opened";
 
 /**
  * - `connecting`: not joined yet.
@@ -30,6 +31,12 @@ export interface RoomEvents {
   problem: RoomdropError;
 }
 
+export interface EachOptions {
+  signal?: AbortSignal;
+  /** Events that may wait to be taken. Default 10,000. */
+  limit?: number;
+}
+
 export interface Who {
   /** The name to show to others. */
   name?: string;
@@ -37,4 +44,9 @@ export interface Who {
   key?: string;
   /** What opens the room; the first member's becomes the room's. */
   passphrase?: string;
+  /**
+   * The room's secret (`makeSecret`), from the fragment of its link: what is offered and said is encrypted with it. It
+   * never leaves this side. Default: none, and nothing is encrypted.
+   */
+  secret?: string;
 }

@@ -226,6 +226,8 @@ function incomingWords(incoming: Incoming): Words {
         words: incoming.stage === "browser" ? "downloading in the browser" : "receiving",
         tone: "busy",
       };
+    case "verifying":
+      return { words: "being checked", tone: "busy" };
     case "complete":
       return { words: "received", tone: "good" };
     case "rejected":
@@ -271,6 +273,7 @@ function incomingActions(incoming: Incoming): Action[] {
     case "failed":
       return incoming.acceptable ? ["accept", "download"] : [];
     case "asking":
+    case "verifying":
       return [];
   }
 }

@@ -1,0 +1,112 @@
+/**
+ * A file as a source of what is sealed: any range of it, always the same bytes, so that several receivers, seeks and
+ * a sender that comes back after a reload go together. The digest for the trailer is computed along the way where
+ * the file is read in order. It refuses to make a second key: one salt, one file.
+ */
+import { StreamHash } from "../digest";
+import type { Source } from "../Source";
+import { recordStart, sealedSize, TRAILER } from "./layout";
+import { type Sealing, sealRecord, sealTrailer } from "./records";
+
+/** Without `digest` the trailer says none. */
+export function sealedSource(inner: Source, sealing: Sealing, digest: boolean): Source {
+  return new SealedSource(inner, sealing, digest);
+}
+
+interface Sealed {
+  index: number;
+  bytes: Uint8Array;
+}
+
+class SealedSource implements Source {
+  readonly size: number;
+  readonly #record: number;
+  /** The last record sealed: the next chunk begins within it as a rule. */
+  #last: Sealed | undefined;
+  #trailer: Promise<Uint8Array> | undefined;
+  #hash: StreamHash | undefined;
+  /** Plain bytes from the start that the hash has seen. */
+  #seen = 0;
+
+  constructor(
+    private readonly inner: Source,
+    private readonly sealing: Sealing,
+    private readonly hashed: boolean,
+  ) {
+    this.#record = sealing.record;
+    this.size = sealedSize(inner.size, this.#record);
+  }
+
+  async read(offset: number, len: number): Promise<Uint8Array> {
+    const bodyEnd = this.size - TRAILER;
+    const end = offset + len;
+    const bytes = new Uint8Array(len);
+    if (offset < bodyEnd) {
+      for (const { index, bytes: sealed } of await this.#records(offset, Math.min(end, bodyEnd))) {
+        put(sealed, recordStart(index, this.#record), bytes, offset);
+      }
+    }
+    if (end > bodyEnd) put(await this.#end(), bodyEnd, bytes, offset);
+    return bytes;
+  }
+
+  /** The records that hold the bytes on the wire from `from` up to, not including, `to`. */
+  async #records(from: number, to: number): Promise<Sealed[]> {
+    const step = recordStart(1, this.#record);
+    const first = Math.floor(from / step);
+    const known = this.#last?.index === first ? [this.#last] : [];
+    const begin = first + known.length;
+    const made = begin * step < to ? await this.#seal(begin, Math.ceil(to / step)) : [];
+    this.#last = made.at(-1) ?? this.#last;
+    return [...known, ...made];
+  }
+
+  /** Records `first` up to, not including, `end`, from one reading of the file. */
+  async #seal(first: number, end: number): Promise<Sealed[]> {
+    const at = first * this.#record;
+    const plain = await this.inner.read(at, Math.min(end * this.#record, this.inner.size) - at);
+    this.#take(at, plain);
+    const key = await this.sealing.key();
+    const records = Array.from({ length: end - first }, async (_, nth): Promise<Sealed> => {
+      const part = plain.subarray(nth * this.#record, (nth + 1) * this.#record) as Uint8Array<ArrayBuffer>;
+      return {
+        index: first + nth,
+        bytes: new Uint8Array(await sealRecord(key, first + nth, "data", part)),
+      };
+    });
+    return Promise.all(records);
+  }
+
+  #take(at: number, plain: Uint8Array): void {
+    if (!this.hashed || this.#trailer) return;
+    if (at === 0 && this.#seen === 0) this.#hash = StreamHash.start();
+    if (at > this.#seen || !this.#hash) {
+      // Not from the start, as after a reload: it is read once more, from now on, so that the end waits little.
+      this.#end().catch(() => undefined);
+    } else if (at + plain.byteLength > this.#seen) {
+      this.#hash.take(plain.subarray(this.#seen - at));
+      this.#seen = at + plain.byteLength;
+    }
+  }
+
+  #end(): Promise<Uint8Array> {
+    this.#trailer ??= this.#whole().then(async (digest) => {
+      const index = Math.ceil(this.inner.size / this.#record);
+      return new Uint8Array(await sealTrailer(await this.sealing.key(), index, { digest }));
+    });
+    return this.#trailer;
+  }
+
+  async #whole(): Promise<string | undefined> {
+    if (!this.hashed) return undefined;
+    if (this.#hash && this.#seen === this.inner.size) return this.#hash.finish();
+    return this.inner.digest?.();
+  }
+}
+
+/** Copies what `part`, which stands at `at`, has of what `into`, which stands at `offset`, is to hold. */
+function put(part: Uint8Array, at: number, into: Uint8Array, offset: number): void {
+  const from = Math.max(at, offset);
+  const to = Math.min(at + part.byteLength, offset + into.byteLength);
+  if (from < to) into.set(part.subarray(from - at, to - at), from - offset);
+}
