@@ -52,7 +52,8 @@ export async function draw(page: Page, landscape: Landscape, path: string): Prom
       pen.beginPath();
       pen.moveTo(0, height);
       for (let x = 0; x <= width; x += 8) {
-        const rise = wave(x, 5 + index, index + 1) * 90 + wave(x, 13 + seed, index * 2 + 1) * 34 + wave(x, 41, seed) * 9;
+        const rise =
+          wave(x, 5 + index, index + 1) * 90 + wave(x, 13 + seed, index * 2 + 1) * 34 + wave(x, 41, seed) * 9;
         pen.lineTo(x, base - rise);
       }
       pen.lineTo(width, height);
