@@ -41,7 +41,10 @@ async function offered(count = 1): Promise<OfferedDrop> {
   const server = new FakeRoom();
   const { room } = await joined(server, SECRET);
   const files = Array.from({ length: count }, (_, index) => ({
-    file: new File(["x".repeat(index)], `plan ${index}.txt`, { type: "text/plain", lastModified: 1_234_567_890 }),
+    file: new File(["x".repeat(index)], `plan ${index}.txt`, {
+      type: "text/plain",
+      lastModified: 1_234_567_890,
+    }),
     path: "secret folder",
     preview: new Blob([PNG]),
   }));
