@@ -7,7 +7,6 @@ import {
   autoSink,
   httpDownload,
   type Incoming,
-  memorySink,
   opfsAvailable,
   RoomdropError,
   type SinkChoice,
@@ -102,15 +101,9 @@ async function freeSpace(): Promise<number> {
   }
 }
 
+/** Memory and disk are one sink, which decides by the same measure: after a reload it is found again by its kind. */
 function choiceOf(plan: Plan): SinkChoice {
-  switch (plan) {
-    case "memory":
-      return memorySink();
-    case "opfs":
-      return autoSink();
-    default:
-      return httpDownload();
-  }
+  return plan === "memory" || plan === "opfs" ? autoSink() : httpDownload();
 }
 
 function isSealed(incoming: Incoming): boolean {

@@ -31,7 +31,7 @@ const ANIMALS: Readonly<Record<string, string>> = {
   Cricket: "🦗",
   Deer: "🦌",
   Dolphin: "🐬",
-  Dove: "🕊",
+  Dove: "🕊️",
   Eagle: "🦅",
   Fox: "🦊",
   Gecko: "🦎",
@@ -51,7 +51,7 @@ const ANIMALS: Readonly<Record<string, string>> = {
 
 /** What a person may choose from. */
 export const AVATARS: readonly string[] = [
-  ...new Set([...Object.values(ANIMALS), ..."🦜🐧🐙🦋🐝🐿🦩🐳🦁🐱🐻🦄🌵🌻🍀🍄🍋🍓🥝🥨🚲🚀🎈🎸🌈🌙⭐🔥"]),
+  ...new Set([...Object.values(ANIMALS), ..."🦜🐧🐙🦋🐝🦩🐳🦁🐱🐻🦄🌵🌻🍀🍄🍋🍓🥝🥨🚲🚀🎈🎸🌈🌙⭐🔥"]),
 ];
 
 /** Characters of a name on the wire, avatar and all. */
