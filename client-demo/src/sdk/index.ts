@@ -8,6 +8,7 @@ export type { Drop } from "./Drop";
 export type { AcceptOptions, Which } from "./Drops";
 export type { Fetch, FetchOptions, FetchStage } from "./Fetch";
 export type { Fetches } from "./Fetches";
+export type { HandleShelf } from "./HandleShelf";
 export { httpDownload } from "./httpDownload";
 export type { Incoming, IncomingStage } from "./Incoming";
 export { type JoinOptions, joinRoom } from "./joinRoom";
