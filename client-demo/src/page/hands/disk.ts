@@ -11,6 +11,7 @@ import {
   RoomdropError,
   type SinkChoice,
 } from "../../sdk";
+import { ready, workerDownload } from "./worker";
 
 /** What a decision goes by. */
 export interface Place {
@@ -60,7 +61,9 @@ export async function sinkFor(incoming: Incoming, promised = 0): Promise<SinkCho
 export async function sinksFor(incomings: readonly Incoming[], promised = 0): Promise<SinkChoice[]> {
   const needs = incomings.map((one) => ({ size: one.size, sealed: isSealed(one) }));
   const free = (await freeSpace()) - promised;
-  const plans = plansFor(needs, { free, opfs: opfsAvailable(), worker: false });
+  // Asked for only where it may matter: it is installed by being asked for.
+  const worker = needs.some(({ sealed, size }) => sealed && (size ?? LARGE) > SMALL) && (await ready());
+  const plans = plansFor(needs, { free, opfs: opfsAvailable(), worker });
   if (plans.includes("nothing")) {
     const why = "There is no room for it in this browser; free some space on this device, and try again.";
     throw new RoomdropError("no_space", why);
@@ -103,7 +106,8 @@ async function freeSpace(): Promise<number> {
 
 /** Memory and disk are one sink, which decides by the same measure: after a reload it is found again by its kind. */
 function choiceOf(plan: Plan): SinkChoice {
-  return plan === "memory" || plan === "opfs" ? autoSink() : httpDownload();
+  if (plan === "worker") return workerDownload();
+  return plan === "http" ? httpDownload() : autoSink();
 }
 
 function isSealed(incoming: Incoming): boolean {
