@@ -82,6 +82,7 @@ export class Drops {
     const known = new Set(drops.flatMap((drop) => drop.transfers.map(({ transfer }) => transfer)));
     this.context.records.keepOnly((transfer) => known.has(transfer));
     for (const drop of drops) this.#take(drop, "join");
+    void this.#sending.find(outgoingOf([...this.#transfers.values()]));
   }
 
   /** What `drop:offered` says. */
@@ -115,19 +116,12 @@ export class Drops {
     return orAborted(offering, signal);
   }
 
-  supply(files: readonly File[]): Outgoing[] {
-    const missing = [...this.#transfers.values()].filter((one) => one instanceof Outgoing);
-    const found = missing.flatMap((outgoing) => {
-      return outgoing.stage === "missing" && this.#sending.found(outgoing, files) ? [outgoing] : [];
-    });
-    if (found.length === 0) {
-      throw new RoomdropError(
-        "file_mismatch",
-        "None of these is the file that was offered: name, size and date must be the same.",
-      );
-    }
-    for (const outgoing of found) this.#sending.serve(outgoing);
-    return found;
+  supply(files: readonly File[]): Promise<Outgoing[]> {
+    return this.#sending.supply(outgoingOf([...this.#transfers.values()]), files);
+  }
+
+  wake(what: Which<Outgoing>): Promise<Outgoing[]> {
+    return this.#sending.wake(outgoingOf(transfersOf(what)));
   }
 
   async accept(what: Which<Incoming>, { sink = this.sink, signal }: AcceptOptions): Promise<Incoming[]> {
@@ -251,6 +245,10 @@ async function allOf(asked: readonly Promise<unknown>[]): Promise<void> {
 function transfersOf<T extends Incoming | Outgoing>(what: Which<T>): readonly (Incoming | Outgoing)[] {
   if (what instanceof Drop) return what.transfers;
   return what instanceof Incoming || what instanceof Outgoing ? [what] : (what as readonly T[]);
+}
+
+function outgoingOf(all: readonly (Incoming | Outgoing)[]): Outgoing[] {
+  return all.filter((transfer) => transfer instanceof Outgoing);
 }
 
 function incomingOf(what: Which<Incoming>): Incoming[] {

@@ -6,11 +6,12 @@ import { type Outcome, type Progress, Transfer } from "./Transfer";
 
 /**
  * - `serving`: the file is at hand, and its bytes are sent as they are asked for.
- * - `missing`: the page was reloaded; the file has to be chosen again (`room.supply`).
+ * - `asleep`: the page was reloaded, and the browser will ask about the file after a click (`room.wake`).
+ * - `missing`: the page was reloaded; the file has to be chosen again (`room.supply`). `error` may say why.
  * - `elsewhere`: this member's, but its bytes do not come from this page.
  * - `ended`: nothing more is sent.
  */
-export type OutgoingStage = "serving" | "missing" | "elsewhere" | "ended";
+export type OutgoingStage = "serving" | "asleep" | "missing" | "elsewhere" | "ended";
 
 export class Outgoing extends Transfer {
   readonly direction = "outgoing";

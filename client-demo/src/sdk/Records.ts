@@ -20,6 +20,10 @@ export interface SourceRecord {
   name: string;
   size: number;
   modified?: number;
+  /** Of its content, once computed. */
+  fingerprint?: string;
+  /** Whether its handle is kept, too. */
+  handle?: boolean;
 }
 
 /** This side of a transfer that it receives. */
@@ -60,6 +64,11 @@ export class Records {
     room: string,
   ) {
     this.#prefix = `roomdrop|${scope}|${room}|`;
+  }
+
+  /** Whether anything is remembered after a reload. */
+  get lasting(): boolean {
+    return this.storage !== undefined;
   }
 
   get<S extends keyof Shapes>(shape: S, id = ""): Shapes[S] | undefined {

@@ -186,7 +186,7 @@ test("a sender that reloads has its names again, and waits for the same file", a
   server.drops = [handedOn(server, ME)];
   const second = await joined(server, SECRET, storage);
   expect(second.room.drops[0]?.transfers[0]).toMatchObject({ name: "a.txt", size: 3, stage: "missing" });
-  const found = second.room.supply([new File(["abc"], "a.txt", { lastModified: 5 })]);
+  const found = await second.room.supply([new File(["abc"], "a.txt", { lastModified: 5 })]);
   expect(found.map(({ stage }) => stage)).toEqual(["serving"]);
   second.room.close();
   const third = await joined(server, undefined, storage);

@@ -163,8 +163,8 @@ test("after a reload a sent file is missing until the same file is chosen again"
   const [outgoing] = room.drops[0]?.transfers ?? [];
   expect(outgoing).toMatchObject({ stage: "missing" });
   const other = new File(["0123456789"], "file 0", { lastModified: 6 });
-  expect(() => room.supply([other])).toThrowError(expect.objectContaining({ code: "file_mismatch" }));
-  expect(room.supply([other, file])).toEqual([outgoing]);
+  await expect(room.supply([other])).rejects.toMatchObject({ code: "file_mismatch" });
+  expect(await room.supply([other, file])).toEqual([outgoing]);
   expect(outgoing).toMatchObject({ stage: "serving" });
 });
 

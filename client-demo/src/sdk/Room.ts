@@ -9,6 +9,7 @@ import { type AcceptOptions, Drops, type Which } from "./Drops";
 import { Emitter } from "./Emitter";
 import { Feed } from "./Feed";
 import { Fetches } from "./Fetches";
+import type { HandleShelf } from "./HandleShelf";
 import type { Incoming } from "./Incoming";
 import type { Link } from "./Link";
 import type { Outgoing } from "./Outgoing";
@@ -31,6 +32,7 @@ export interface RoomParts {
   fetchLink: () => Link;
   parties: Parties;
   records: Records;
+  handles: HandleShelf | undefined;
   sinks: readonly SinkOpener[];
   /** What `accept` uses when the caller has no wish. */
   sink: SinkOpener;
@@ -234,11 +236,19 @@ export class Room {
   }
 
   /**
-   * Files chosen again after a reload: those that were offered are served again. Returns the transfers that
+   * Files chosen again after a reload: those that were offered are served again. Resolves with the transfers that
    * go on; rejects with `file_mismatch` when none of the files is one that is missing.
    */
-  supply(files: readonly File[]): Outgoing[] {
+  supply(files: readonly File[]): Promise<Outgoing[]> {
     return this.#drops.supply(files);
+  }
+
+  /**
+   * Goes on with transfers that are `asleep`: the browser asks whether their files may be read, so it has to be
+   * called in a click. Resolves with those that go on; any other is `missing` then, and its `error` says why.
+   */
+  wake(what: Which<Outgoing>): Promise<Outgoing[]> {
+    return this.#drops.wake(what);
   }
 
   /**

@@ -1,4 +1,5 @@
 /** What the parts of a room share. */
+import type { HandleShelf } from "./HandleShelf";
 import type { Incoming } from "./Incoming";
 import type { Link } from "./Link";
 import type { Outgoing } from "./Outgoing";
@@ -16,6 +17,8 @@ export interface RoomContext {
   /** `/transfers`. */
   readonly parties: Parties;
   readonly records: Records;
+  /** Where file handles are kept across reloads; nothing where they can't be. */
+  readonly handles: HandleShelf | undefined;
   /** The openers by which sinks are found again after a reload. */
   readonly sinks: readonly SinkOpener[];
   /** Whether digests of whole files are computed. */

@@ -11,6 +11,7 @@ export type LocalErrorCode =
   | "unauthorized" // the server wants a (better) sign-in
   | "bad_reply" // what came is not the protocol
   | "file_changed" // the chosen file can no longer be read, or is not what it was
+  | "file_refused" // the browser, or the person it asked, does not let the file be read
   | "file_mismatch" // none of the files chosen again is the one that was offered
   | "no_space" // the browser gives no more room to store what comes
   | "no_opfs" // this browser, or an address without https, has no private file system

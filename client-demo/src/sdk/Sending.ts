@@ -3,14 +3,15 @@
  * has chosen them once more.
  */
 import { blobSource } from "./blobSource";
+import { FileMemory, type OfferedFile } from "./FileMemory";
 import { LiveProducer } from "./LiveProducer";
 import { isLive, type LiveFile, LiveSource } from "./LiveSource";
 import { Outgoing } from "./Outgoing";
 import { Producer } from "./Producer";
 import type { Member } from "./protocol";
-import type { SourceRecord } from "./Records";
 import type { RoomContext } from "./RoomContext";
-import type { RoomdropError } from "./RoomdropError";
+import { RoomdropError } from "./RoomdropError";
+import { mismatch } from "./sameFile";
 import { type Described, noteOf, offerings } from "./seal/offering";
 import type { OpenedDrop, OpenedTransfer } from "./seal/opened";
 import { sealedSource } from "./seal/sealedSource";
@@ -23,6 +24,8 @@ export type Offerable = File | FileInFolder | LiveFile;
 export interface FileInFolder {
   file: File;
   path?: string;
+  /** What the browser gave with the file; kept, so that a reload goes on without choosing it again. */
+  handle?: FileSystemFileHandle | undefined;
   /** A small picture of it, WebP, JPEG or PNG, to be seen before it is accepted: some 4 KiB. */
   preview?: Blob;
 }
@@ -40,16 +43,18 @@ export interface OfferOptions {
 
 export class Sending {
   readonly #producers = new Map<string, Producer | LiveProducer>();
-  /** The files at hand, by transfer. */
-  readonly #files = new Map<string, File>();
+  readonly #memory: FileMemory;
   /** Streams that were offered: they are served by whom they were given to, and not after a reload. */
   readonly #streams = new Map<string, { token: string; source: LiveSource }>();
   /** Transfers that the server has all of: it can do without this side. */
   readonly #stored = new Set<string>();
+  /** Rises when all ends: what was begun before is not for whoever comes then. */
+  #era = 0;
   readonly #context: RoomContext;
 
   constructor(context: RoomContext) {
     this.#context = context;
+    this.#memory = new FileMemory(context.records, context.handles);
   }
 
   /** Asks the server to offer `files`; what it took, in the form in which others hear of it. */
@@ -58,7 +63,7 @@ export class Sending {
     options: OfferOptions,
     me: Member,
   ): Promise<OpenedDrop> {
-    const { link, room, records } = this.#context;
+    const { link, room } = this.#context;
     const { to, keep = false, note } = options;
     const seal = this.#context.seal();
     const said = note ? { note: await noteOf(note, seal) } : {};
@@ -70,6 +75,7 @@ export class Sending {
       ...(to ? { to: [...to] } : {}),
       ...said,
     });
+    const kept: OfferedFile[] = [];
     const transfers = taken.transfers.flatMap(({ transfer, token }, index): OpenedTransfer[] => {
       const [given, known] = [files[index], offered[index]?.known];
       if (!given || !known) return [];
@@ -79,13 +85,12 @@ export class Sending {
           : given.stream;
         this.#streams.set(transfer, { token, source: new LiveSource(stream) });
       } else {
-        const { name, size, lastModified: modified } = given.file;
-        records.set("source", transfer, { token, name, size, modified });
-        this.#files.set(transfer, given.file);
+        kept.push({ transfer, token, file: given.file, handle: given.handle });
       }
       const copy: Pick<OpenedTransfer, "copy"> = keep ? { copy: { state: "storing" } } : {};
       return [{ ...known, transfer, state: "offered", ...copy }];
     });
+    this.#memory.remember(kept);
     const from = { from: me.id, fromName: me.name, at: Date.now() };
     return { room, drop: taken.drop, ...from, keep, note: note ?? null, transfers };
   }
@@ -94,7 +99,7 @@ export class Sending {
   transfer(offered: OpenedTransfer): Outgoing {
     const outgoing = new Outgoing(offered);
     // A locked one can't be sealed again as it was.
-    const isHere = outgoing.seal !== "locked" && this.#context.records.get("source", outgoing.id);
+    const isHere = outgoing.seal !== "locked" && this.#memory.record(outgoing.id);
     if (isHere) outgoing.stage = "missing";
     return outgoing;
   }
@@ -113,7 +118,7 @@ export class Sending {
   }
 
   #producer(outgoing: Outgoing): Producer | LiveProducer | undefined {
-    const { records, parties, digest, changed } = this.#context;
+    const { parties, digest, changed } = this.#context;
     const common = {
       transfer: outgoing.id,
       link: parties.link,
@@ -128,20 +133,66 @@ export class Sending {
     };
     const live = this.#streams.get(outgoing.id);
     if (live) return new LiveProducer({ ...common, ...live });
-    const record = records.get("source", outgoing.id);
-    const file = this.#files.get(outgoing.id);
+    const record = this.#memory.record(outgoing.id);
+    const file = this.#memory.file(outgoing.id);
     if (!record || !file) return undefined;
     const { sealing } = outgoing;
     const source = sealing ? sealedSource(blobSource(file), sealing, digest) : blobSource(file);
     return new Producer({ ...common, token: record.token, source });
   }
 
-  /** Looks among `files` for the one that `outgoing` was offered as, by name, size and date. */
-  found(outgoing: Outgoing, files: readonly File[]): boolean {
-    const record = this.#context.records.get("source", outgoing.id);
-    const file = record && files.find((one) => same(record, one));
-    if (file) this.#files.set(outgoing.id, file);
-    return file !== undefined;
+  /** Serves those of `all` that are not at hand from files chosen again; which they were. */
+  async supply(all: readonly Outgoing[], files: readonly File[]): Promise<Outgoing[]> {
+    const wanted = all.filter(({ stage }) => stage === "missing" || stage === "asleep");
+    const era = this.#era;
+    let wrong = mismatch();
+    const found = await among(wanted, async (outgoing) => {
+      const chosen = await this.#memory.choose(outgoing.id, files).catch((error: RoomdropError) => {
+        wrong = error;
+        return "none" as const;
+      });
+      return chosen === "found";
+    });
+    if (found.length === 0 || this.#era !== era) throw wrong;
+    for (const outgoing of found) this.serve(outgoing);
+    return found;
+  }
+
+  /** After a join: what is not at hand, and whose handle is kept, is served again, or waits for a click. */
+  async find(all: readonly Outgoing[]): Promise<void> {
+    const missing = new Map(all.flatMap((one) => (one.stage === "missing" ? [[one.id, one] as const] : [])));
+    const handles = await this.#memory.handles([...missing.keys()]);
+    for (const [id, handle] of handles) {
+      const outgoing = missing.get(id);
+      if (outgoing) void this.#found(outgoing, this.#memory.look(id, handle));
+    }
+  }
+
+  /** After a click: those of `all` that are asleep go on, unless the browser or the file is against it. */
+  async wake(all: readonly Outgoing[]): Promise<Outgoing[]> {
+    const asleep = all.filter(({ stage }) => stage === "asleep");
+    // Every question is asked before the first answer is waited for: a click allows for no later ones.
+    const asked = asleep.map((outgoing) => this.#found(outgoing, this.#memory.wake(outgoing.id)));
+    await Promise.all(asked);
+    return asleep.filter(({ stage }) => stage === "serving");
+  }
+
+  async #found(outgoing: Outgoing, looking: Promise<"found" | "asleep">): Promise<void> {
+    const { stage: before } = outgoing;
+    const era = this.#era;
+    const isVoid = () => outgoing.stage !== before || this.#era !== era;
+    try {
+      const found = await looking;
+      // Meanwhile it may have been supplied, or have ended.
+      if (isVoid()) return;
+      if (found === "found") return this.serve(outgoing);
+      outgoing.stage = "asleep";
+    } catch (error) {
+      if (isVoid()) return;
+      outgoing.stage = "missing";
+      outgoing.error = RoomdropError.from(error, "file_changed", "The file can't be read; choose it again.");
+    }
+    this.#context.changed(outgoing);
   }
 
   /** After a status: what is over is served no more. */
@@ -155,6 +206,7 @@ export class Sending {
 
   close(): void {
     const { parties } = this.#context;
+    this.#era += 1;
     for (const [id, producer] of this.#producers) {
       producer.close();
       parties.remove(id);
@@ -169,11 +221,10 @@ export class Sending {
     outgoing.stage = "ended";
     this.#producers.get(outgoing.id)?.close();
     this.#producers.delete(outgoing.id);
-    this.#files.delete(outgoing.id);
     this.#streams.delete(outgoing.id);
     this.#stored.delete(outgoing.id);
     this.#context.parties.remove(outgoing.id);
-    this.#context.records.remove("source", outgoing.id);
+    this.#memory.forget(outgoing.id);
   }
 }
 
@@ -202,10 +253,8 @@ function describe(given: FileInFolder | LiveFile): Described {
   };
 }
 
-function same(record: SourceRecord, file: File): boolean {
-  return (
-    record.name === file.name &&
-    record.size === file.size &&
-    (record.modified === undefined || record.modified === file.lastModified)
-  );
+/** Those of `all` for which `is` says so. */
+async function among<T>(all: readonly T[], is: (one: T) => Promise<boolean>): Promise<T[]> {
+  const said = await Promise.all(all.map(is));
+  return all.filter((_, index) => said[index]);
 }

@@ -4,6 +4,7 @@
  */
 import { Manager, type Socket } from "socket.io-client";
 import { autoSink } from "./autoSink";
+import { browserShelf, type HandleShelf } from "./HandleShelf";
 import { memorySink } from "./memorySink";
 import { opfsSink } from "./opfsSink";
 import { Parties } from "./Parties";
@@ -23,6 +24,8 @@ export interface ConnectOptions {
   transports?: ("polling" | "websocket")[];
   /** Where keys and tokens are remembered for a reload; `null`: nowhere. Default: `sessionStorage`. */
   storage?: RecordStorage | null;
+  /** Where the handles of offered files are kept for a reload; `null`: nowhere. Default: IndexedDB. */
+  handles?: HandleShelf | null;
   /** Whether whole files are checked by BLAKE3, in workers. Default `true`. */
   digest?: boolean;
   /** More sinks by which transfers go on after a reload, besides those of the SDK. Default: none. */
@@ -42,6 +45,7 @@ export class Connection {
   readonly #link: SocketLink;
   #fetches: { socket: Socket; link: SocketLink } | undefined;
   readonly #parties: Parties;
+  readonly #handles: HandleShelf | undefined;
   readonly #rooms = new Map<string, Room>();
   #closed: "open" | "closed" = "open";
 
@@ -60,6 +64,7 @@ export class Connection {
     this.#people = this.#manager.socket("/rooms", this.#handshake);
     this.#bytes = this.#manager.socket("/transfers", this.#handshake);
     this.#link = new SocketLink(this.#people);
+    this.#handles = options.handles === undefined ? browserShelf() : (options.handles ?? undefined);
     this.#parties = new Parties(new SocketLink(this.#bytes));
     this.#follow(this.#people, this.#everyRoom);
     this.#follow(this.#bytes, () => [this.#parties]);
@@ -77,6 +82,7 @@ export class Connection {
         fetchLink: () => this.#openFetches(),
         parties: this.#parties,
         records: new Records(storage === undefined ? tabStorage() : (storage ?? undefined), this.url, id),
+        handles: this.#handles,
         sinks: [...sinks, sink, autoSink({ digest }), memorySink({ digest }), opfsSink({ digest })],
         sink,
         digest,

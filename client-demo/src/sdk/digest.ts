@@ -76,6 +76,9 @@ function inWorker(): Hand {
 
 /** The package is loaded when it is first needed: a page that has workers never needs it here. */
 function inPlace(): Hand {
-  const taking = import("./hashingJobs").then(({ hashingJobs }) => hashingJobs(answered));
+  const taking = import("./hashingJobs").then(
+    ({ hashingJobs }) => hashingJobs(answered),
+    () => (job: HashJob) => answered({ id: job.id, digest: undefined }),
+  );
   return (job) => void taking.then((take) => take(job));
 }

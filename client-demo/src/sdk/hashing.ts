@@ -13,14 +13,14 @@ export async function newHasher(): Promise<IHasher> {
   return (await createBLAKE3()).init();
 }
 
-/** `blake3:` and the digest of what the hasher was fed; to be called once. */
+/** `blake3:` and the digest of what the hasher was fed, once. */
 export function digestOf(hasher: IHasher): string {
   return `blake3:${hasher.digest("hex")}`;
 }
 
-/** The digest of all of a blob; rejects when it can't be read. */
-export async function hashBlob(blob: Blob): Promise<string> {
-  const hasher = await newHasher();
+/** The digest of all of a blob, by a hasher that is free; rejects when it can't be read. */
+export async function hashBlob(blob: Blob, hasher: IHasher): Promise<string> {
+  hasher.init();
   for (let offset = 0; offset < blob.size; offset += STRIDE) {
     hasher.update(new Uint8Array(await blob.slice(offset, offset + STRIDE).arrayBuffer()));
   }

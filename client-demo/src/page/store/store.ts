@@ -160,7 +160,7 @@ export async function endFetch(resource: string): Promise<void> {
 /** Files chosen again after a reload. */
 export async function supply(files: readonly File[]): Promise<void> {
   await attempt(async (here) => {
-    here.supply(files);
+    await here.supply(files);
   });
 }
 

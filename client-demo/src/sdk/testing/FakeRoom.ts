@@ -3,6 +3,7 @@
  * protocol reference says for one drop of this member's and whatever `drops` says is there.
  */
 import type { Asks } from "../events";
+import type { HandleShelf } from "../HandleShelf";
 import type { Incoming } from "../Incoming";
 import { memorySink } from "../memorySink";
 import { Parties } from "../Parties";
@@ -15,6 +16,7 @@ import type {
   Pick,
   Receiver,
   ReceiverState,
+  SourceOpen,
   Status,
   TransferState,
 } from "../protocol";
@@ -59,11 +61,18 @@ export class FakeRoom {
             token: `source${index}`,
           })),
         };
+      case "source:open":
+        return this.#opened(say as SourceOpen);
       case "transfer:accept":
         return this.#accepted(say as Pick);
       default:
         return {};
     }
+  }
+
+  #opened({ token, tokens }: SourceOpen) {
+    const one = { transfer: "t0", size: 10, chunk: { min: 1, max: 1_000_000 } };
+    return token ? one : { transfers: tokens?.map(() => one) };
   }
 
   #joined({ room, key = "key" }: Join): Joined {
@@ -103,6 +112,7 @@ export function enter(
   server: FakeRoom,
   storage: RecordStorage = memoryStorage(),
   who: Who = { name: "Ada" },
+  handles?: HandleShelf,
 ) {
   const parties = new Parties(server.bytes);
   const room = new Room(
@@ -112,6 +122,7 @@ export function enter(
       fetchLink: () => server.people,
       parties,
       records: new Records(storage, "http://server", "r"),
+      handles,
       sinks: [memorySink()],
       sink: memorySink(),
       digest: false,
