@@ -33,6 +33,7 @@ export type { EachOptions, RoomEvents, RoomState, Who } from "./roomEvents";
 export type { FileInFolder, Offerable, OfferOptions } from "./Sending";
 export type { Finished, HttpDownload, Sink, SinkChoice, SinkOpener, SinkTarget } from "./Sink";
 export type { Message, Seal } from "./seal/opened";
+export { type Hasher, type OpenOptions, openSealed, wireRange } from "./seal/openSealed";
 export type { Sealing } from "./seal/records";
 export { canSeal, makeSecret } from "./seal/secret";
 export { type StreamSink, streamSink } from "./streamSink";
