@@ -73,7 +73,7 @@ export class Person {
     return new Person(name, page, await TcpProxy.before(server.url));
   }
 
-  /** Enters `room` by its address, under their name. */
+  /** Enters `room` by its code, under their name: without a secret, so what passes is not sealed. */
   async enter(room: string): Promise<this> {
     await this.page.goto(this.proxy.url);
     await this.page.getByTestId("my-name").fill(this.name);
@@ -83,12 +83,57 @@ export class Person {
     return this;
   }
 
+  /** Starts a fresh room, sealed with a secret that is in its link; gives the link's path. */
+  async startSealed(): Promise<string> {
+    await this.page.goto(this.proxy.url);
+    await this.page.getByTestId("my-name").fill(this.name);
+    await this.page.getByTestId("make-room").click();
+    await this.connected("joined");
+    const { pathname, hash } = new URL(this.page.url());
+    return pathname + hash;
+  }
+
+  /** Enters the room of a link that has its secret, under their name. */
+  async enterSealed(link: string): Promise<this> {
+    await this.page.goto(this.proxy.url);
+    await this.page.getByTestId("my-name").fill(this.name);
+    await this.page.getByTestId("room-code").fill(`${this.proxy.url}${link}`);
+    await this.page.getByTestId("enter-room").click();
+    await this.connected("joined");
+    return this;
+  }
+
   async connected(state: "joined" | "offline"): Promise<void> {
     await this.page.locator(`[data-testid=connection][data-state=${state}]`).waitFor();
   }
 
+  /** Chooses files, and sends them once they are in the tray. */
   async offer(...paths: string[]): Promise<void> {
+    await this.stage(...paths);
+    await this.send();
+  }
+
+  /** Chooses files, which are in the tray then. */
+  async stage(...paths: string[]): Promise<void> {
+    const staged = this.page.getByTestId("staged");
+    const before = await staged.count();
     await this.page.getByTestId("choose-files").setInputFiles(paths);
+    await expect.poll(() => staged.count()).toBe(before + paths.length);
+  }
+
+  async send(): Promise<void> {
+    await this.page.getByTestId("send").click();
+    await this.page.getByTestId("tray").waitFor({ state: "detached" });
+  }
+
+  /** Chooses what the menu behind `opener` has under `item`. */
+  async choose(opener: "menu" | "attach", item: string): Promise<void> {
+    await this.page.getByTestId(opener).click();
+    await this.page.getByTestId(item).click();
+  }
+
+  async leaveRoom(): Promise<void> {
+    await this.choose("menu", "leave");
   }
 
   /** The row of the file `name`; the newest offer's when there are several. */

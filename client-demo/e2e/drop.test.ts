@@ -82,11 +82,13 @@ test("everyone in the room who accepts gets it, the late ones too", async () => 
 test("an offer to one member is shown to that member alone", async () => {
   const { ada, bo, room } = await here.meet();
   const cy = await (await here.person("Cy")).enter(room);
-  await ada.page.getByTestId("offer-to").selectOption({ label: "Bo" });
-  await ada.offer(await here.files.file("for bo.txt", 10));
+  await ada.stage(await here.files.file("for bo.txt", 10));
+  await ada.page.locator("[data-testid=to-member][data-name=Bo]").click();
+  await ada.send();
   await bo.reads("for bo.txt", "offered to you");
-  await ada.page.getByTestId("offer-to").selectOption({ label: "everyone" });
-  await ada.offer(await here.files.file("for everyone.txt", 10));
+  await ada.stage(await here.files.file("for everyone.txt", 10));
+  await ada.page.getByTestId("to-everyone").click();
+  await ada.send();
   await cy.reads("for everyone.txt", "offered to you");
   expect(await cy.transfer("for bo.txt").count()).toBe(0);
 });

@@ -41,7 +41,7 @@ const row = (person: Person, name: string) =>
   person.page.locator(`[data-testid=fetch-row][data-name="${name}"]`);
 
 async function paste(person: Person, ...links: string[]): Promise<void> {
-  await person.page.getByTestId("fetches").locator("summary").click();
+  await person.choose("attach", "from-link");
   await person.page.getByTestId("links").fill(links.join("\n"));
   await person.page.getByTestId("fetch").click();
 }

@@ -7,8 +7,9 @@ import { party } from "./party";
 const here = party();
 
 async function keep(person: Person, path: string): Promise<void> {
+  await person.stage(path);
   await person.page.getByTestId("keep").check();
-  await person.offer(path);
+  await person.send();
 }
 
 /** Waits until the row of `name` says `words` about the copy. */
@@ -19,17 +20,18 @@ async function copyReads(person: Person, name: string, words: string | RegExp): 
 test("who comes when the sender is gone gets what was kept", async () => {
   const { ada, bo, room } = await here.meet();
   const path = await here.files.file("for later.bin", 9 * MIB + 7);
-  await ada.page.getByTestId("note").fill("for whoever comes later");
+  await ada.page.getByTestId("say").fill("for whoever comes later");
   await keep(ada, path);
+  await bo.page.getByTestId("drop-note").filter({ hasText: "for whoever comes later" }).waitFor();
   await copyReads(ada, "for later.bin", /^stored until \S/);
   await copyReads(bo, "for later.bin", /^stored until \S/);
   await ada.shoot("kept-sender");
-  await ada.page.getByTestId("leave").click();
+  await ada.leaveRoom();
   await expect.poll(() => bo.page.getByTestId("member").count()).toBe(1);
-  await bo.page.getByTestId("leave").click();
+  await bo.leaveRoom();
   const cy = await (await here.person("Cy")).enter(room);
   await copyReads(cy, "for later.bin", /^stored until \S/);
-  await cy.page.getByText("Ada").waitFor();
+  await cy.page.getByTestId("drop").getByText("Ada").waitFor();
   await cy.shoot("kept");
   await cy.page.setViewportSize({ width: 360, height: 700 });
   await cy.shoot("kept-phone");

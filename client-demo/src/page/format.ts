@@ -1,34 +1,29 @@
-/** Numbers as people read them. Pure. */
+/** Numbers as people read them, in their language. Pure; `locale` is a language tag such as `en`. */
 
-const UNITS = ["bytes", "kB", "MB", "GB", "TB"] as const;
+const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"] as const;
+/** Making one takes far longer than using it. */
+const forms = new Map<string, Intl.NumberFormat>();
 
 /** `1.5 MB`; powers of ten, as file managers and disks count. */
-export function bytes(count: number): string {
+export function bytes(count: number, locale: string): string {
   let value = count;
-  let unit = 0;
-  while (value >= 999.5 && unit < UNITS.length - 1) {
+  let power = 0;
+  while (value >= 999.5 && power < UNITS.length - 1) {
     value /= 1000;
-    unit += 1;
+    power += 1;
   }
-  const digits = unit === 0 || value >= 99.95 ? 0 : 1;
-  return `${value.toFixed(digits)} ${count === 1 ? "byte" : UNITS[unit]}`;
-}
-
-export function size(count: number | null): string {
-  return count === null ? "size not known" : bytes(count);
+  const digits = power === 0 || value >= 99.95 ? 0 : 1;
+  return formOf(UNITS[power] ?? "byte", digits, locale).format(value);
 }
 
 /** `12.3 MB/s`. */
-export function speed(bytesPerSecond: number): string {
-  return `${bytes(bytesPerSecond)}/s`;
+export function speed(bytesPerSecond: number, locale: string): string {
+  return `${bytes(bytesPerSecond, locale)}/s`;
 }
 
-/** `3 min 20 s left`. */
-export function timeLeft(seconds: number | null): string {
-  if (seconds === null) return "";
-  if (seconds < 60) return `${seconds} s left`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s left`;
-  return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min left`;
+/** `12,345`. */
+export function count(value: number, locale: string): string {
+  return value.toLocaleString(locale);
 }
 
 /** Whole percent, never 100 before all is there. */
@@ -39,13 +34,37 @@ export function percent(done: number, all: number | null): number {
 }
 
 /** `14:05`; with the day where that is not today. */
-export function when(at: number, now: number): string {
-  if (new Date(at).toDateString() === new Date(now).toDateString()) return clock(at);
+export function when(at: number, now: number, locale: string): string {
+  if (new Date(at).toDateString() === new Date(now).toDateString()) return clock(at, locale);
   const form = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" } as const;
-  return new Date(at).toLocaleString(undefined, form);
+  return new Date(at).toLocaleString(locale, form);
 }
 
 /** `14:05`. */
-export function clock(at: number): string {
-  return new Date(at).toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" });
+export function clock(at: number, locale: string): string {
+  return new Date(at).toLocaleTimeString(locale, { hour: "2-digit", minute: "2-digit" });
+}
+
+/** `2 hours ago`. */
+export function ago(at: number, now: number, locale: string): string {
+  const form = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
+  const minutes = Math.round((at - now) / 60_000);
+  if (minutes > -60) return form.format(minutes, "minute");
+  const hours = Math.round(minutes / 60);
+  return hours > -24 ? form.format(hours, "hour") : form.format(Math.round(hours / 24), "day");
+}
+
+function formOf(unit: string, digits: number, locale: string): Intl.NumberFormat {
+  const key = `${locale} ${unit} ${digits}`;
+  const form =
+    forms.get(key) ??
+    new Intl.NumberFormat(locale, {
+      style: "unit",
+      unit,
+      unitDisplay: unit === "byte" ? "long" : "short",
+      minimumFractionDigits: digits,
+      maximumFractionDigits: digits,
+    });
+  forms.set(key, form);
+  return form;
 }

@@ -1,10 +1,28 @@
 /** Where the page begins. */
 import { render } from "preact";
+import { beginFriends } from "./hands/friends";
+import { beginRecent } from "./hands/recent";
+import { beginSelf } from "./hands/self";
+import { beginTheme } from "./hands/theme";
 import { App } from "./parts/App";
-import { begin } from "./store/store";
+import { beginOffering } from "./store/offering";
+import { beginRoute } from "./store/route";
+import { beginSummary } from "./store/summary";
+import { beginTimeline } from "./store/timeline";
+import { beginWords } from "./words";
 
 const root = document.getElementById("page");
-if (root) {
-  begin();
+if (root) void begin(root);
+
+async function begin(root: HTMLElement): Promise<void> {
+  beginTheme();
+  beginSelf();
+  beginRecent();
+  beginFriends();
+  await beginWords();
+  beginTimeline();
+  beginRoute();
+  beginSummary();
+  beginOffering();
   render(<App />, root);
 }

@@ -1,8 +1,8 @@
 /** Which page is shown. */
-import { route } from "../store/store";
-import { FrontPage } from "./FrontPage";
-import { Problems } from "./Problems";
-import { RoomPage } from "./RoomPage";
+import { route } from "../store/route";
+import { Problems } from "./basics/Problems";
+import { FrontPage } from "./front/FrontPage";
+import { RoomPage } from "./room/RoomPage";
 
 export function App() {
   const here = route.value;

@@ -1,6 +1,6 @@
 /**
  * What the page shows of drops and transfers: plain values, and which buttons make sense. Pure, so that it
- * is tested without a page; components show it and decide nothing.
+ * is tested without a page; components show it and decide nothing, and sentences are in `words/`.
  */
 import type {
   Copy,
@@ -10,11 +10,21 @@ import type {
   Incoming,
   Outgoing,
   Progress,
-  ReceiverState,
-  RoomState,
-  TransferState,
+  RoomdropError,
+  Seal,
 } from "../../sdk";
-import { when } from "../format";
+import { type Kind, kindOf } from "./kinds";
+import {
+  isMissing,
+  isMoving,
+  RECEIVER_TONES,
+  type ReceiverStage,
+  receiverStage,
+  type Stage,
+  stageOf,
+  TONES,
+  type Tone,
+} from "./stages";
 
 export type Action =
   | "play"
@@ -27,12 +37,13 @@ export type Action =
   | "delete"
   | "save"
   | "forget"
-  | "supply";
+  | "supply"
+  | "wake";
 
 export interface ReceiverView extends Progress {
   member: string;
   name: string;
-  words: string;
+  stage: ReceiverStage;
   tone: Tone;
   flows: boolean;
 }
@@ -41,37 +52,24 @@ export interface TransferView {
   id: string;
   name: string;
   path: string;
+  kind: Kind;
   direction: "incoming" | "outgoing";
   progress: Progress;
-  /** What a player can make of it, if anything. */
-  media: "audio" | "video" | undefined;
   /** Whether its size is not known yet. */
   live: boolean;
   /** Whether a progress bar makes sense. */
   moving: boolean;
-  words: string;
+  stage: Stage;
   tone: Tone;
+  /** Complete, and the digest or the seal of the whole was compared and is right. */
+  verified: boolean;
+  seal: Seal;
+  preview: Blob | undefined;
   /** What became of the copy on the server, where one was asked for. */
-  copy: CopyView | undefined;
-  error: string | undefined;
+  copy: Copy | undefined;
+  error: RoomdropError | undefined;
   actions: readonly Action[];
   receivers: readonly ReceiverView[];
-}
-
-export interface CopyView extends Words {
-  /** Why there is none. */
-  error: string | undefined;
-}
-
-export interface DropView {
-  id: string;
-  fromName: string;
-  mine: boolean;
-  at: number;
-  note: string;
-  transfers: readonly TransferView[];
-  /** Buttons for all files at once; none when there is only one. */
-  actions: readonly Extract<Action, "accept" | "reject">[];
 }
 
 /** A link that the server downloads. */
@@ -79,14 +77,11 @@ export interface FetchView {
   id: string;
   name: string;
   progress: Progress;
-  words: string;
+  stage: FetchStage | "waiting";
   tone: Tone;
-  error: string | undefined;
+  error: RoomdropError | undefined;
   ended: boolean;
 }
-
-/** How a state is coloured; the words say the same. */
-export type Tone = "calm" | "busy" | "held" | "good" | "bad";
 
 /** Through whose eyes it is seen. */
 export interface Viewer {
@@ -94,186 +89,78 @@ export interface Viewer {
   me: string | undefined;
   /** Whether the server can be reached. */
   online: boolean;
-  /** Milliseconds since the Unix epoch. */
-  now: number;
-  /** What a member is called. */
-  nameOf(member: string): string;
-}
-
-export function dropView(drop: Drop, viewer: Viewer): DropView {
-  const transfers = drop.transfers.map((transfer) => transferView(transfer, viewer));
-  const open = drop.transfers.filter(
-    (one) => one.direction === "incoming" && one.stage === "offered" && !one.final,
-  );
-  return {
-    id: drop.id,
-    fromName: drop.fromName,
-    mine: drop.transfers.some(({ direction }) => direction === "outgoing"),
-    at: drop.at,
-    note: drop.note,
-    transfers,
-    actions: open.length > 1 ? ["accept", "reject"] : [],
-  };
+  /** What a member is called; `undefined` of one who was never seen here. */
+  nameOf(member: string): string | undefined;
 }
 
 export function transferView(transfer: Incoming | Outgoing, viewer: Viewer): TransferView {
-  const { me, online, now, nameOf } = viewer;
-  const own = transfer.direction === "incoming" ? incomingWords(transfer) : outgoingWords(transfer);
-  const moving = isMoving(transfer);
+  const stage = stageOf(transfer, viewer.online);
   return {
     id: transfer.id,
     name: transfer.name,
     path: transfer.path,
+    kind: kindOf(transfer.name, transfer.type),
     direction: transfer.direction,
     progress: transfer.progress,
-    moving,
-    media: mediaOf(transfer.type),
     live: transfer.size === null,
-    ...(moving && !online ? OFFLINE : own),
-    copy: transfer.copy && copyView(transfer.copy, now),
-    error: transfer.error?.message,
+    moving: isMoving(transfer),
+    stage,
+    tone: TONES[stage],
+    verified: transfer.direction === "incoming" && transfer.verified,
+    seal: transfer.seal,
+    preview: transfer.preview,
+    copy: transfer.copy,
+    error: transfer.error,
     actions: transfer.direction === "incoming" ? incomingActions(transfer) : outgoingActions(transfer),
-    receivers: transfer.receivers
-      .filter(({ member, state }) => state !== "invited" && member !== me)
-      .map((receiver) => ({
-        ...receiver,
-        name: nameOf(receiver.member),
-        ...RECEIVER_WORDS[receiver.state],
-        flows: ["accepted", "receiving", "paused", "away"].includes(receiver.state),
-      })),
+    receivers: receiverViews(transfer, viewer),
   };
 }
 
-function mediaOf(type: string): "audio" | "video" | undefined {
-  const kind = /^(audio|video)\//.exec(type)?.[1];
-  return kind === "audio" || kind === "video" ? kind : undefined;
+function receiverViews(transfer: Incoming | Outgoing, { me, online, nameOf }: Viewer): ReceiverView[] {
+  return transfer.receivers.flatMap((receiver) => {
+    const { member, state } = receiver;
+    if (state === "invited" || member === me) return [];
+    const stage = receiverStage(receiver, online);
+    const flows = ["accepted", "receiving", "paused", "away"].includes(state);
+    return [{ ...receiver, name: nameOf(member) ?? "", stage, tone: RECEIVER_TONES[stage], flows }];
+  });
 }
 
 export function fetchView(fetch: Fetch): FetchView {
-  const { resource: id, name, progress, stage, error, final: ended } = fetch;
-  const waits = stage === "offered" && progress.done === 0;
-  const own = waits
-    ? { words: "offered; comes as it is accepted", tone: "calm" as const }
-    : FETCH_WORDS[stage];
-  return { id, name, progress, ...own, error: error?.message, ended };
+  const { resource: id, name, progress, error, final: ended } = fetch;
+  const stage = fetch.stage === "offered" && progress.done === 0 ? "waiting" : fetch.stage;
+  return { id, name, progress, stage, tone: FETCH_TONES[stage], error, ended };
 }
 
-interface Words {
-  words: string;
-  tone: Tone;
-}
-
-/** Nothing is known for certain then; what was on its way goes on when the connection is back. */
-const OFFLINE: Words = { words: "waiting for the connection; goes on by itself", tone: "held" };
-
-const RECEIVER_WORDS: Record<ReceiverState, Words> = {
-  invited: { words: "has not answered", tone: "calm" },
-  accepted: { words: "accepted", tone: "busy" },
-  receiving: { words: "receiving", tone: "busy" },
-  paused: { words: "paused", tone: "held" },
-  away: { words: "away; goes on when back", tone: "held" },
-  complete: { words: "has all of it", tone: "good" },
-  rejected: { words: "rejected", tone: "calm" },
-  cancelled: { words: "cancelled", tone: "calm" },
-  failed: { words: "failed", tone: "bad" },
+const FETCH_TONES: Record<FetchView["stage"], Tone> = {
+  starting: "busy",
+  waiting: "calm",
+  offered: "busy",
+  complete: "good",
+  stopped: "calm",
+  failed: "bad",
 };
-
-const TRANSFER_WORDS: Record<TransferState, Words> = {
-  offered: { words: "waiting for someone to accept", tone: "calm" },
-  active: { words: "sending", tone: "busy" },
-  paused: { words: "paused by the sender", tone: "held" },
-  suspended: { words: "waiting for a lost link; goes on by itself", tone: "held" },
-  complete: { words: "everyone who accepted has it", tone: "good" },
-  cancelled: { words: "cancelled by the sender", tone: "calm" },
-  failed: { words: "failed", tone: "bad" },
-};
-
-const FETCH_WORDS: Record<FetchStage, Words> = {
-  starting: { words: "asking the origin", tone: "busy" },
-  offered: { words: "downloading", tone: "busy" },
-  complete: { words: "everyone who accepted has it", tone: "good" },
-  stopped: { words: "stopped by you", tone: "calm" },
-  failed: { words: "failed", tone: "bad" },
-};
-
-function copyView(copy: Copy, now: number): CopyView {
-  switch (copy.state) {
-    case "storing":
-      return { words: "being stored", tone: "busy", error: undefined };
-    case "stored": {
-      const words = copy.until === null ? "stored" : `stored until ${when(copy.until, now)}`;
-      return { words, tone: "good", error: undefined };
-    }
-    case "failed":
-      return { words: "could not be stored", tone: "bad", error: copy.error.message };
-  }
-}
-
-function incomingWords(incoming: Incoming): Words {
-  switch (incoming.stage) {
-    case "offered":
-      return incoming.final ? TRANSFER_WORDS[incoming.state] : { words: "offered to you", tone: "calm" };
-    case "asking":
-      return { words: "asking the server", tone: "busy" };
-    case "waiting":
-      return { words: "waiting for other files to finish", tone: "held" };
-    case "receiving":
-    case "browser":
-      if (incoming.paused) return { words: "paused by you", tone: "held" };
-      if (incoming.state === "paused" || incoming.state === "suspended")
-        return TRANSFER_WORDS[incoming.state];
-      return {
-        words: incoming.stage === "browser" ? "downloading in the browser" : "receiving",
-        tone: "busy",
-      };
-    case "verifying":
-      return { words: "being checked", tone: "busy" };
-    case "complete":
-      return { words: "received", tone: "good" };
-    case "rejected":
-      return { words: "rejected by you", tone: "calm" };
-    case "cancelled":
-      return incoming.final ? TRANSFER_WORDS[incoming.state] : { words: "cancelled by you", tone: "calm" };
-    case "failed":
-      return { words: "failed", tone: "bad" };
-  }
-}
-
-function outgoingWords(outgoing: Outgoing): Words {
-  if (isMissing(outgoing) && !outgoing.final) {
-    return { words: "choose the file again, and it goes on", tone: "held" };
-  }
-  if (outgoing.state === "paused") return { words: "paused by you", tone: "held" };
-  if (outgoing.state === "cancelled") return { words: "cancelled by you", tone: "calm" };
-  if (outgoing.error) return TRANSFER_WORDS.failed;
-  return TRANSFER_WORDS[outgoing.state];
-}
-
-function isMoving(transfer: Incoming | Outgoing): boolean {
-  if (transfer.direction === "incoming") return ["waiting", "receiving", "browser"].includes(transfer.stage);
-  return ["active", "paused", "suspended"].includes(transfer.state);
-}
 
 function incomingActions(incoming: Incoming): Action[] {
+  const play: Action[] = kindOf(incoming.name, incoming.type).watchable ? ["play"] : [];
+  if (incoming.seal === "locked") return incoming.stage === "offered" && !incoming.final ? ["reject"] : [];
   switch (incoming.stage) {
     case "offered":
-      if (incoming.final) return [];
-      return [...(mediaOf(incoming.type) ? (["play"] as const) : []), "accept", "download", "reject"];
+      return incoming.final ? [] : ["accept", "reject", ...play, "download"];
     case "waiting":
       return ["cancel"];
     case "receiving":
     case "browser":
       if (incoming.paused) return ["resume", "cancel"];
-      return incoming.state === "paused" ? ["cancel"] : ["pause", "cancel"];
+      return [...play, ...(incoming.state === "paused" ? [] : (["pause"] as const)), "cancel"];
     case "complete":
-      if (incoming.kept) return ["save", "forget"];
-      return incoming.acceptable ? ["accept", "download"] : [];
+      if (incoming.kept) return ["save", ...play, "forget"];
+      return incoming.acceptable ? ["accept", ...play, "download"] : [];
     case "rejected":
     case "cancelled":
     case "failed":
       return incoming.acceptable ? ["accept", "download"] : [];
-    case "asking":
-    case "verifying":
+    default:
       return [];
   }
 }
@@ -282,28 +169,179 @@ function outgoingActions(outgoing: Outgoing): Action[] {
   if (outgoing.final) return [];
   const stored = outgoing.copy?.state === "stored";
   if (outgoing.stage === "ended" && !stored) return [];
-  const supply: Action[] = isMissing(outgoing) ? ["supply"] : [];
+  const again: Action[] = isMissing(outgoing) ? ["supply"] : [];
   const end = stored ? "delete" : "cancel";
   switch (outgoing.state) {
     case "paused":
-      return [...supply, "resume", end];
+      return [...again, "resume", end];
     case "active":
     case "suspended":
-      return [...supply, "pause", end];
+      return [...again, "pause", end];
     default:
-      return [...supply, end];
+      return [...again, end];
   }
 }
 
-/** Whether its file has to be chosen again: not where the server has all of it. */
-function isMissing(outgoing: Outgoing): boolean {
-  return outgoing.stage === "missing" && outgoing.copy?.state !== "stored";
+/** What is asked of all files of a drop at once. */
+export type DropAction = "accept" | "reject" | "pause" | "resume" | "cancel" | "save";
+
+/** Where a drop stands as a whole. */
+export type DropStage = "offered" | "moving" | "held" | "open" | "done" | "over" | "failed";
+
+export interface DropView {
+  id: string;
+  from: string;
+  fromName: string;
+  mine: boolean;
+  at: number;
+  keep: boolean;
+  note: string;
+  seal: Seal;
+  /** The files, in the order of the offer. */
+  ids: readonly string[];
+  /** Files that wait for one's answer. */
+  offered: readonly string[];
+  stage: DropStage;
+  tone: Tone;
+  /** Of all files together. */
+  total: Total;
+  actions: readonly DropAction[];
+  /** What each receiver has of the whole; of one's own drops. */
+  receivers: readonly ReceiverTotal[];
 }
 
-export const ROOM_WORDS: Record<RoomState, Words> = {
-  connecting: { words: "Connecting", tone: "busy" },
-  joined: { words: "Connected", tone: "good" },
-  offline: { words: "Connection lost; trying again", tone: "held" },
-  refused: { words: "Not let in", tone: "bad" },
-  left: { words: "Left", tone: "calm" },
+export interface Total extends Progress {
+  files: number;
+  /** Files that are received, or delivered. */
+  finished: number;
+  failed: number;
+  verified: number;
+}
+
+export interface ReceiverTotal extends Progress {
+  member: string;
+  name: string;
+  files: number;
+  finished: number;
+  stage: ReceiverStage;
+  tone: Tone;
+}
+
+/** A drop from its files' views, which are at hand: thousands of files are not looked at anew for the one that moved. */
+export function dropView(drop: Drop, views: readonly TransferView[]): DropView {
+  const mine = views.some(({ direction }) => direction === "outgoing");
+  const offered = views.filter(({ stage }) => stage === "offered").map(({ id }) => id);
+  const stage = dropStage(views);
+  return {
+    id: drop.id,
+    from: drop.from,
+    fromName: drop.fromName,
+    mine,
+    at: drop.at,
+    keep: drop.keep,
+    note: drop.note,
+    seal: drop.seal,
+    ids: views.map(({ id }) => id),
+    offered,
+    stage,
+    tone: DROP_TONES[stage],
+    total: totalOf(views),
+    actions: dropActions(views, offered.length),
+    receivers: mine ? receiverTotals(views) : [],
+  };
+}
+
+const DROP_TONES: Record<DropStage, Tone> = {
+  offered: "calm",
+  moving: "busy",
+  held: "held",
+  open: "calm",
+  done: "good",
+  over: "calm",
+  failed: "bad",
 };
+
+/** The most pressing of its files' stages. */
+function dropStage(views: readonly TransferView[]): DropStage {
+  const stages = new Set(
+    views.map(({ tone, stage }) => (stage === "offered" || stage === "open" ? stage : tone)),
+  );
+  if (stages.has("busy")) return "moving";
+  if (stages.has("held")) return "held";
+  if (stages.has("offered")) return "offered";
+  if (stages.has("bad")) return "failed";
+  if (stages.has("good")) return "done";
+  return stages.has("open") ? "open" : "over";
+}
+
+export function totalOf(views: readonly TransferView[]): Total {
+  const total = { files: views.length, finished: 0, failed: 0, verified: 0, done: 0, bytesPerSecond: 0 };
+  let size: number | null = 0;
+  for (const { progress, tone, verified } of views) {
+    total.done += progress.done;
+    total.bytesPerSecond += progress.bytesPerSecond;
+    size = size === null || progress.size === null ? null : size + progress.size;
+    if (tone === "good") total.finished += 1;
+    if (tone === "bad") total.failed += 1;
+    if (verified) total.verified += 1;
+  }
+  return { ...total, size, secondsLeft: secondsLeft(total.done, size, total.bytesPerSecond) };
+}
+
+function secondsLeft(done: number, size: number | null, bytesPerSecond: number): number | null {
+  return size === null || bytesPerSecond <= 0 ? null : Math.ceil((size - done) / bytesPerSecond);
+}
+
+function dropActions(views: readonly TransferView[], offered: number): DropAction[] {
+  if (views.length < 2) return [];
+  const some = (action: Action, tone?: Tone) =>
+    views.some((view) => view.actions.includes(action) && (!tone || view.tone === tone));
+  const actions: DropAction[] = [];
+  if (offered > 0) actions.push("accept", "reject");
+  if (some("pause", "busy")) actions.push("pause");
+  if (some("resume")) actions.push("resume");
+  if (some("cancel")) actions.push("cancel");
+  if (some("save")) actions.push("save");
+  return actions;
+}
+
+function receiverTotals(views: readonly TransferView[]): ReceiverTotal[] {
+  const totals = new Map<string, ReceiverTotal>();
+  for (const { receivers, progress } of views) {
+    for (const receiver of receivers) {
+      const { member, name, stage, done, bytesPerSecond } = receiver;
+      const known = totals.get(member);
+      const sum = {
+        member,
+        name,
+        files: (known?.files ?? 0) + 1,
+        finished: (known?.finished ?? 0) + (stage === "complete" ? 1 : 0),
+        done: (known?.done ?? 0) + done,
+        size: known?.size === null || progress.size === null ? null : (known?.size ?? 0) + progress.size,
+        bytesPerSecond: (known?.bytesPerSecond ?? 0) + bytesPerSecond,
+        stage: known ? pressing(known.stage, stage) : stage,
+      };
+      const left = secondsLeft(sum.done, sum.size, sum.bytesPerSecond);
+      totals.set(member, { ...sum, secondsLeft: left, tone: RECEIVER_TONES[sum.stage] });
+    }
+  }
+  return [...totals.values()];
+}
+
+const PRESSING: readonly ReceiverStage[] = [
+  "offline",
+  "away",
+  "paused",
+  "receiving",
+  "verifying",
+  "accepted",
+  "failed",
+  "complete",
+  "cancelled",
+  "rejected",
+  "invited",
+];
+
+function pressing(one: ReceiverStage, other: ReceiverStage): ReceiverStage {
+  return PRESSING.indexOf(one) <= PRESSING.indexOf(other) ? one : other;
+}

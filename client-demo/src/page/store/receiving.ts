@@ -1,0 +1,189 @@
+/**
+ * What one does with what others offer: takes it where it fits, refuses it, watches it, saves what has come. What was
+ * complete before a reload waits to be asked for; what completes now lands as a download by itself, or all of it as one
+ * ZIP where that is many files.
+ */
+import { type ReadonlySignal, signal } from "@preact/signals";
+import { type HttpDownload, httpDownload, type Incoming, type Room, type SinkChoice } from "../../sdk";
+import { sinksFor } from "../hands/disk";
+import { isFriend } from "../hands/friends";
+import { words } from "../words";
+import { attempt, here, nameOf } from "./here";
+import { announce, complain } from "./problems";
+import { dropHolding, dropOf, retell, touch, transferOf, transferSignal } from "./timeline";
+import type { Action, DropAction } from "./views";
+
+/** Files of one drop that land one by one; browsers ask back about more, and one ZIP is less to tidy up. */
+const ONE_BY_ONE = 5;
+/** Milliseconds for which the address of a saved file lives. */
+const SAVE_TIME = 600_000;
+
+const addresses = signal<ReadonlyMap<string, string>>(new Map());
+
+/** What is watched where it stands: the address of each. */
+export const watched: ReadonlySignal<ReadonlyMap<string, string>> = addresses;
+
+/** Files on their way, with what they land with. */
+const landing = new Map<string, Set<string>>();
+
+/** Takes what friends offer, and lands what has come. */
+export function followArrivals(room: Room): void {
+  room.on("offered", (drop) => {
+    const incoming = drop.transfers.filter((one) => one.direction === "incoming");
+    if (incoming.length === 0) return;
+    announce(words.peek().drop.offers(nameOf(drop.from, drop.fromName), incoming.length));
+    if (isFriend(room.id, drop.from)) void attempt(() => accept(room, incoming));
+  });
+  room.on("status", (transfer) => {
+    if (transfer.direction === "incoming") void land(transfer).catch(complain);
+  });
+}
+
+/** Does to `ids` of a drop, or to all that are fit for it, what its buttons ask for. */
+export async function actOnDrop(id: string, action: DropAction, ids?: readonly string[]): Promise<void> {
+  const drop = dropOf(id);
+  if (!drop) return;
+  const chosen = ids ? new Set(ids) : undefined;
+  const mine = drop.transfers
+    .filter((one) => one.direction === "incoming")
+    .filter(({ id }) => chosen?.has(id) ?? true);
+  await attempt(async (room) => {
+    switch (action) {
+      case "accept":
+        return accept(
+          room,
+          mine.filter(({ stage }) => stage === "offered"),
+        );
+      case "reject":
+        return room.reject(drop);
+      case "save":
+        return saveAll(mine.filter(({ kept }) => kept));
+      default:
+        return room[action](drop.transfers.filter(fitFor(action)));
+    }
+  });
+  retell();
+  for (const one of drop.transfers) touch(one);
+}
+
+export async function act(id: string, action: Action): Promise<void> {
+  const transfer = transferOf(id);
+  if (!transfer) return;
+  await attempt(async (room) => {
+    if (action === "pause" || action === "resume" || action === "cancel") return room[action](transfer);
+    if (action === "delete") return room.cancel(transfer);
+    if (transfer.direction === "incoming") await actOnIncoming(room, transfer, action);
+  });
+  touch(transfer);
+}
+
+/** Ends watching it. */
+export function stopWatching(id: string): void {
+  const address = addresses.value.get(id);
+  if (address?.startsWith("blob:")) URL.revokeObjectURL(address);
+  const rest = new Map(addresses.value);
+  rest.delete(id);
+  addresses.value = rest;
+}
+
+async function actOnIncoming(room: Room, incoming: Incoming, action: Action): Promise<void> {
+  switch (action) {
+    case "play":
+      return watch(room, incoming);
+    case "accept":
+      return accept(room, [incoming]);
+    case "download":
+      await room.accept(incoming, { sink: httpDownload() });
+      return;
+    case "reject":
+      return room.reject(incoming);
+    case "save":
+      return save(incoming);
+    case "forget":
+      return incoming.forget();
+    default:
+      return;
+  }
+}
+
+/** Accepts `files`, those that go to the same place with one word. */
+async function accept(room: Room, files: readonly Incoming[]): Promise<void> {
+  const groups = new Map<string, { sink: SinkChoice; files: Incoming[] }>();
+  const sinks = await sinksFor(files);
+  for (const [index, one] of files.entries()) {
+    const sink = sinks[index] ?? httpDownload();
+    const group = groups.get(sink.kind) ?? { sink, files: [] };
+    groups.set(sink.kind, group);
+    group.files.push(one);
+  }
+  const together = files.length > ONE_BY_ONE ? new Set(files.map(({ id }) => id)) : undefined;
+  for (const { id } of files) landing.set(id, together ?? new Set([id]));
+  for (const group of groups.values()) await room.accept(group.files, { sink: group.sink });
+}
+
+/** Saves what has just completed, when all that it lands with has. */
+async function land(incoming: Incoming): Promise<void> {
+  const { id, stage } = incoming;
+  if (stage === "receiving" && !landing.has(id)) landing.set(id, new Set([id]));
+  const together = landing.get(id);
+  if (!together || !["complete", "failed", "cancelled", "rejected"].includes(stage)) return;
+  landing.delete(id);
+  if ([...together].some((other) => landing.get(other) === together)) return;
+  const files = [...together].map(transferOf).filter((one): one is Incoming => one?.direction === "incoming");
+  const kept = files.filter((one) => one.kept);
+  tellOf(kept);
+  if (together.size > 1) await saveAll(kept);
+  else for (const one of kept) await save(one);
+}
+
+function tellOf(files: readonly Incoming[]): void {
+  const [first] = files;
+  const drop = first && dropHolding(first.id);
+  if (!drop) return;
+  const from = nameOf(drop.from, drop.fromName);
+  announce(
+    files.length === 1
+      ? words.peek().drop.finished(first.name)
+      : words.peek().drop.finishedMany(files.length, from),
+  );
+}
+
+async function save(incoming: Incoming): Promise<void> {
+  saveBlob(await incoming.file(), incoming.name);
+}
+
+async function saveAll(files: readonly Incoming[]): Promise<void> {
+  const [first] = files;
+  if (!first) return;
+  if (files.length === 1) return save(first);
+  const { zipped } = await import("./zip");
+  saveBlob(await zipped(files), `${here()?.id ?? "roomdrop"}.zip`);
+}
+
+function saveBlob(blob: Blob, name: string): void {
+  const url = URL.createObjectURL(blob);
+  httpDownload().start(url, name);
+  setTimeout(() => URL.revokeObjectURL(url), SAVE_TIME);
+}
+
+/** Shows it where it stands: what is here from here, all else while it comes. */
+async function watch(room: Room, incoming: Incoming): Promise<void> {
+  const { id } = incoming;
+  if (incoming.kept) show(id, URL.createObjectURL(await incoming.file()));
+  else if (incoming.url) show(id, `${incoming.url}&inline=1`);
+  else await room.accept(incoming, { sink: player(id) });
+}
+
+/** The page's own player as the one that downloads. */
+function player(id: string): HttpDownload {
+  return { kind: "http", start: (url) => show(id, `${url}&inline=1`) };
+}
+
+function show(id: string, address: string): void {
+  addresses.value = new Map(addresses.value).set(id, address);
+}
+
+/** Whether a file of a drop is one that `action` makes sense for, by what its own buttons are. */
+function fitFor(action: "pause" | "resume" | "cancel") {
+  return ({ id }: { id: string }) => transferSignal(id)?.peek().actions.includes(action) ?? false;
+}
