@@ -16,7 +16,7 @@ export PATH := $(PATH):/usr/sbin:/sbin
 
 BIN := $(CARGO_TARGET_DIR)/release/roomdrop
 PAGE := client-demo/dist/index.html
-PAGE_SOURCES := $(shell find client-demo -name node_modules -prune -o -name dist -prune -o -name e2e -prune -o -type f -print)
+PAGE_SOURCES := $(shell find client-demo -name node_modules -prune -o -name dist -prune -o -name dist-sdk -prune -o -name e2e -prune -o -type f -print)
 STEP := .ci/step
 NEED := .ci/need
 
@@ -59,7 +59,7 @@ release: rust page
 .PHONY: clean
 clean:
 	cargo clean
-	rm -rf client-demo/dist client-demo/node_modules tests/clients/node_modules benches/node-relay/node_modules .venv
+	rm -rf client-demo/dist client-demo/dist-sdk client-demo/node_modules tests/clients/node_modules benches/node-relay/node_modules .venv
 
 .PHONY: help
 help:

@@ -15,7 +15,7 @@ const MOST_LINES: usize = 400;
 const GENERATED: &str = "client-demo/src/sdk/protocol.ts";
 
 /// Built or installed, by us or by tools; not ours to judge.
-const NOT_OURS: &[&str] = &[".git", ".venv", "target", "node_modules", "dist", "output"];
+const NOT_OURS: &[&str] = &[".git", ".venv", "target", "node_modules", "dist", "dist-sdk", "output"];
 
 const CODE: &[&str] = &["rs", "ts", "tsx", "mjs", "js", "py"];
 

@@ -15,7 +15,8 @@ export class Server {
     readonly url: string,
   ) {}
 
-  static async start(): Promise<Server> {
+  /** `settings` are environment variables, over those that every test has. */
+  static async start(settings: Record<string, string> = {}): Promise<Server> {
     const directory = await mkdtemp(join(tmpdir(), "roomdrop-e2e-"));
     const child = spawn(BINARY, ["--listen", "127.0.0.1:0"], {
       env: {
@@ -23,6 +24,7 @@ export class Server {
         ROOMDROP_LOG__LEVEL: "warn",
         ROOMDROP_FETCH__ENABLED: "true",
         ROOMDROP_FETCH__ALLOW_PRIVATE: "true",
+        ...settings,
       },
       cwd: directory,
       stdio: ["ignore", "pipe", "inherit"],

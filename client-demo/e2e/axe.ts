@@ -33,8 +33,8 @@ export async function nobodyShutOut(page: Page, state: string): Promise<void> {
 async function faults(page: Page): Promise<string[]> {
   // Through the debugger, which no content security policy stops.
   if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(await SOURCE);
+  await still(page);
   const results = (await page.evaluate(async () => {
-    await Promise.all(document.getAnimations().map((one) => one.finished.catch(() => undefined)));
     const { axe } = window as unknown as { axe: typeof import("axe-core") };
     return axe.run(document, { resultTypes: ["violations"] });
   })) as AxeResults;
@@ -43,6 +43,23 @@ async function faults(page: Page): Promise<string[]> {
     .flatMap(({ id, nodes }) =>
       nodes.map((node) => `${id}: ${node.target.join(" ")}: ${node.failureSummary}`),
     );
+}
+
+/** Resolves when nothing is on its way to another colour or place: a change of theme passes from parent to child. */
+async function still(page: Page): Promise<void> {
+  await page.evaluate(async () => {
+    const moving = () =>
+      document
+        .getAnimations()
+        .filter(
+          ({ playState, effect }) =>
+            playState === "running" && effect?.getComputedTiming().endTime !== Infinity,
+        );
+    do {
+      await Promise.all(moving().map((one) => one.finished.catch(() => undefined)));
+      await new Promise(requestAnimationFrame);
+    } while (moving().length > 0);
+  });
 }
 
 /** What sticks out to the right, where the page can be scrolled there. */

@@ -16,8 +16,8 @@ export interface Party {
   person(name: string): Promise<Person>;
 }
 
-/** To be called once at the top of a test file. */
-export function party(): Party {
+/** To be called once at the top of a test file; `settings` are the server's. */
+export function party(settings: Record<string, string> = {}): Party {
   let server: Server | undefined;
   let browser: BrowserContext | undefined;
   let profile = "";
@@ -27,7 +27,7 @@ export function party(): Party {
 
   beforeAll(async () => {
     profile = await mkdtemp(join(tmpdir(), "roomdrop-e2e-profile-"));
-    [server, browser, files] = await Promise.all([Server.start(), launch(profile), Workbench.make()]);
+    [server, browser, files] = await Promise.all([Server.start(settings), launch(profile), Workbench.make()]);
   });
 
   afterEach(async ({ task }) => {

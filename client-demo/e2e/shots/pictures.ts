@@ -30,38 +30,44 @@ export const NIGHT: Landscape = {
   seed: 5,
 };
 
-/** Draws `landscape` in `page` and writes it to `path` as a JPEG. */
-export async function draw(page: Page, landscape: Landscape, path: string): Promise<string> {
-  const picture = await page.evaluate(async ({ sky, hills, sun, seed }) => {
-    const [width, height] = [2400, 1600];
-    const canvas = new OffscreenCanvas(width, height);
-    const pen = canvas.getContext("2d");
-    if (!pen) throw new Error("no canvas");
-    const fade = pen.createLinearGradient(0, 0, 0, height * 0.75);
-    for (const [index, colour] of sky.entries()) fade.addColorStop(index / (sky.length - 1), colour);
-    pen.fillStyle = fade;
-    pen.fillRect(0, 0, width, height);
-    pen.fillStyle = sun.colour;
-    pen.beginPath();
-    pen.arc(sun.x * width, sun.y * height, sun.size * width, 0, 2 * Math.PI);
-    pen.fill();
-    for (const [index, colour] of hills.entries()) {
-      const base = height * (0.56 + index * 0.12);
-      const wave = (x: number, length: number, turn: number) => Math.sin((x / width) * length + seed * turn);
-      pen.fillStyle = colour;
+/** Draws `landscape` in `page`, so many pixels wide, and writes it to `path` as a JPEG. */
+export async function draw(page: Page, landscape: Landscape, path: string, width = 2400): Promise<string> {
+  const picture = await page.evaluate(
+    async ({ sky, hills, sun, seed, width }) => {
+      const height = Math.round((width * 2) / 3);
+      const canvas = new OffscreenCanvas(width, height);
+      const pen = canvas.getContext("2d");
+      if (!pen) throw new Error("no canvas");
+      const fade = pen.createLinearGradient(0, 0, 0, height * 0.75);
+      for (const [index, colour] of sky.entries()) fade.addColorStop(index / (sky.length - 1), colour);
+      pen.fillStyle = fade;
+      pen.fillRect(0, 0, width, height);
+      pen.fillStyle = sun.colour;
       pen.beginPath();
-      pen.moveTo(0, height);
-      for (let x = 0; x <= width; x += 8) {
-        const rise =
-          wave(x, 5 + index, index + 1) * 90 + wave(x, 13 + seed, index * 2 + 1) * 34 + wave(x, 41, seed) * 9;
-        pen.lineTo(x, base - rise);
-      }
-      pen.lineTo(width, height);
+      pen.arc(sun.x * width, sun.y * height, sun.size * width, 0, 2 * Math.PI);
       pen.fill();
-    }
-    const blob = await canvas.convertToBlob({ type: "image/jpeg", quality: 0.92 });
-    return [...new Uint8Array(await blob.arrayBuffer())];
-  }, landscape);
+      for (const [index, colour] of hills.entries()) {
+        const base = height * (0.56 + index * 0.12);
+        const wave = (x: number, length: number, turn: number) =>
+          Math.sin((x / width) * length + seed * turn);
+        pen.fillStyle = colour;
+        pen.beginPath();
+        pen.moveTo(0, height);
+        for (let x = 0; x <= width; x += width / 300) {
+          const rise =
+            wave(x, 5 + index, index + 1) * height * 0.056 +
+            wave(x, 13 + seed, index * 2 + 1) * height * 0.021 +
+            wave(x, 41, seed) * height * 0.006;
+          pen.lineTo(x, base - rise);
+        }
+        pen.lineTo(width, height);
+        pen.fill();
+      }
+      const blob = await canvas.convertToBlob({ type: "image/jpeg", quality: 0.92 });
+      return [...new Uint8Array(await blob.arrayBuffer())];
+    },
+    { ...landscape, width },
+  );
   await writeFile(path, Uint8Array.from(picture));
   return path;
 }

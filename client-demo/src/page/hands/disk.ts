@@ -3,14 +3,8 @@
  * private file system for large ones, else the browser's own download. It is decided before anything is
  * accepted, so that a full disk is a sentence and not a broken transfer.
  */
-import {
-  autoSink,
-  httpDownload,
-  type Incoming,
-  opfsAvailable,
-  RoomdropError,
-  type SinkChoice,
-} from "../../sdk";
+import { autoSink, type Incoming, opfsAvailable, RoomdropError, type SinkChoice } from "../../sdk";
+import { ready, workerDownload } from "./worker";
 
 /** What a decision goes by. */
 export interface Place {
@@ -58,9 +52,11 @@ export async function sinkFor(incoming: Incoming, promised = 0): Promise<SinkCho
  * transfers on their way will still take. Rejects with `no_space` when one of them fits nowhere.
  */
 export async function sinksFor(incomings: readonly Incoming[], promised = 0): Promise<SinkChoice[]> {
-  const needs = incomings.map((one) => ({ size: one.size, sealed: isSealed(one) }));
-  const free = (await freeSpace()) - promised;
-  const plans = plansFor(needs, { free, opfs: opfsAvailable(), worker: false });
+  const needs = incomings.map(({ size, seal }) => ({ size, sealed: seal !== "none" }));
+  const place = { free: (await freeSpace()) - promised, opfs: opfsAvailable() };
+  // The worker is called for only where something is to go through it.
+  let plans = plansFor(needs, { ...place, worker: true });
+  if (plans.includes("worker") && !(await ready())) plans = plansFor(needs, { ...place, worker: false });
   if (plans.includes("nothing")) {
     const why = "There is no room for it in this browser; free some space on this device, and try again.";
     throw new RoomdropError("no_space", why);
@@ -101,11 +97,10 @@ async function freeSpace(): Promise<number> {
   }
 }
 
-/** Memory and disk are one sink, which decides by the same measure: after a reload it is found again by its kind. */
+/**
+ * Memory and disk are one sink, which decides by the same measure: after a reload it is found again by its kind. The
+ * worker's download is the browser's own where nothing has to be opened.
+ */
 function choiceOf(plan: Plan): SinkChoice {
-  return plan === "memory" || plan === "opfs" ? autoSink() : httpDownload();
-}
-
-function isSealed(incoming: Incoming): boolean {
-  return "seal" in incoming && incoming.seal !== "none";
+  return plan === "memory" || plan === "opfs" ? autoSink() : workerDownload();
 }

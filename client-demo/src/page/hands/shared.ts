@@ -6,6 +6,7 @@ import { del, get } from "idb-keyval";
 import { isShare, SHARED_KEY, SHARED_QUERY } from "../sw/shelf";
 import { type Gathered, MOST_FILES } from "./gather";
 import { fitFile } from "./names";
+import { ready } from "./worker";
 
 /** The query of the manifest's shortcut. */
 const NEW_QUERY = "new";
@@ -15,6 +16,7 @@ const NEW_QUERY = "new";
  * that a reload brings nothing twice.
  */
 export async function takeShared(): Promise<Gathered | "lost" | undefined> {
+  beReady();
   if (!takeQuery(SHARED_QUERY)) return undefined;
   try {
     const share: unknown = await get(SHARED_KEY);
@@ -23,6 +25,13 @@ export async function takeShared(): Promise<Gathered | "lost" | undefined> {
   } catch {
     return "lost";
   }
+}
+
+/** Only an installed page is shared with, and only its worker can take it. */
+function beReady(): void {
+  const installed = matchMedia("(display-mode: standalone)").matches;
+  if (installed) void ready();
+  else addEventListener("appinstalled", () => void ready(), { once: true });
 }
 
 /** Whether the page was opened by the shortcut that starts a room; once, as above. */

@@ -17,8 +17,13 @@ export interface Told extends Lasting {
   readonly ports: readonly MessagePort[];
 }
 
+export interface Clicked extends Lasting {
+  readonly notification: { close(): void };
+}
+
 export interface Page {
   postMessage(message: unknown, transfer?: Transferable[]): void;
+  focus?(): Promise<unknown>;
 }
 
 export interface Scope {
@@ -26,9 +31,11 @@ export interface Scope {
   readonly clients: {
     claim(): Promise<void>;
     matchAll(which: { type: "window"; includeUncontrolled: boolean }): Promise<readonly Page[]>;
+    openWindow(url: string): Promise<unknown>;
   };
   skipWaiting(): Promise<void>;
   addEventListener(event: "install" | "activate", listener: (event: Lasting) => void): void;
   addEventListener(event: "message", listener: (event: Told) => void): void;
+  addEventListener(event: "notificationclick", listener: (event: Clicked) => void): void;
   addEventListener(event: "fetch", listener: (event: Fetched) => void): void;
 }

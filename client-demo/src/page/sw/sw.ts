@@ -26,6 +26,12 @@ worker.addEventListener("message", (event) => {
   if (asked === "moving") event.ports[0]?.postMessage(moving);
 });
 
+/** Phones show notifications of the worker's alone (`hands/notices.ts`): a click on one brings the page to the front. */
+worker.addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  event.waitUntil(showPage());
+});
+
 worker.addEventListener("fetch", (event) => {
   if (takeShare(event)) return;
   const url = new URL(event.request.url);
@@ -35,6 +41,11 @@ worker.addEventListener("fetch", (event) => {
   event.respondWith(answering.then(({ response }) => response));
   event.waitUntil(answering.then(({ ended }) => ended));
 });
+
+async function showPage(): Promise<void> {
+  const [page] = await worker.clients.matchAll({ type: "window", includeUncontrolled: true });
+  await (page?.focus?.() ?? worker.clients.openWindow("/"));
+}
 
 interface Answer {
   response: Response;
