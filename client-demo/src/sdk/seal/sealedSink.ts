@@ -4,7 +4,7 @@
  * its order, and what was sent. A record that is not whole yet is held in memory; a page that reloads asks for it again.
  */
 import { RoomdropError } from "../RoomdropError";
-import type { Sink, SinkOpener, SinkTarget } from "../Sink";
+import type { Finished, Sink, SinkOpener, SinkTarget } from "../Sink";
 import { recordStart } from "./layout";
 import { type Cut, RecordCutter } from "./RecordCutter";
 import { openRecord, openTrailer, type Sealing } from "./records";
@@ -44,7 +44,7 @@ class SealedSink implements Sink {
     await Promise.all(this.#cutter.push(bytes).map((cut) => this.#take(cut)));
   }
 
-  async finish(): ReturnType<Sink["finish"]> {
+  async finish(): Promise<Finished> {
     const { last, trailer } = this.#cutter.end();
     if (last) await this.#take(last);
     await this.#handed;
@@ -54,7 +54,12 @@ class SealedSink implements Sink {
     if (digest && said.digest && digest !== said.digest) {
       throw new RoomdropError("digest_mismatch", "What arrived is not what was sent; accept it again.");
     }
-    return { digest: undefined };
+    // The digest of what is plain is nothing for the server, and the trailer has proved all there is to prove.
+    return { digest: undefined, verified: true };
+  }
+
+  done(): void {
+    this.inner.done?.();
   }
 
   file(): Promise<Blob> {
