@@ -245,7 +245,7 @@ function latin(person: Person): Promise<string[]> {
     const own =
       ".code, .mark, select, option, .who-name, .person-name, .self-name, .people-face-name, kbd, .file-name";
     const said = [...document.querySelectorAll("body *")].filter(
-      (one) => !one.closest(own) && !one.closest("script"),
+      (one) => !one.closest(own) && !one.closest("script, noscript"),
     );
     const texts = said.flatMap((one) => [
       ...[...one.childNodes]
@@ -254,7 +254,7 @@ function latin(person: Person): Promise<string[]> {
       ...["aria-label", "title", "placeholder"].map((name) => one.getAttribute(name) ?? ""),
     ]);
     return texts
-      .map((text) => text.replace(/roomdrop|Ada|Bo|ZIP|Enter|Esc|QR|https|calm-otter-4217|\.pdf/g, ""))
+      .map((text) => text.replace(/roomdrop|Ada|Bo|ZIP|Enter|Esc|QR|https|[a-z]+-[a-z]+-\d+|\.pdf/g, ""))
       .filter((text) => words.test(text));
   });
 }

@@ -1,5 +1,5 @@
 /** What the page does besides showing: takes what is dropped, pasted and shared, remembers, tells, and bears refusals. */
-import { mkdir, stat, truncate, writeFile } from "node:fs/promises";
+import { mkdir, readFile, stat, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { MIB } from "./files";
@@ -48,6 +48,14 @@ test("what is dropped is kept as the folders that it was, from the tray to the s
   await bo.page.getByTestId("accept-all").waitFor();
   const rows = await bo.page.getByTestId("file-name").allTextContents();
   expect(rows).toEqual(["album/9.txt", "album/10.txt", "album/raw/9.raw", "beside.txt"]);
+  await bo.page.getByTestId("accept-all").click();
+  for (const _ of rows) await bo.download();
+  await bo.page.getByTestId("save-all").click();
+  const { name, path } = await bo.download();
+  expect(name).toMatch(/\.zip$/);
+  // A ZIP's names stand in it as they are.
+  const zip = (await readFile(path)).toString("latin1");
+  for (const row of rows) expect(zip).toContain(row);
 });
 
 test("a folder that can't be read is named, and the rest is taken", async () => {
@@ -187,9 +195,16 @@ test("notifications are asked for from a click, shown while nobody looks, and na
 
 test("who refuses notifications is not asked again, and everything else works", async () => {
   const { ada, bo } = await meetSealed(here, (person) => pretendNotifications(person, "denied"));
-  await bo.page.getByTestId("menu").click();
-  await bo.page.getByTestId("notify").click();
-  await told(bo, /notif/i);
+  expect(await bo.page.getByTestId("notify-hint").count()).toBe(0);
+  bo.proxy.pace(MIB);
+  await stage(ada, await here.files.file("it takes a while.bin", 60 * MIB));
+  await send(ada);
+  await bo.press("it takes a while.bin", "accept");
+  await bo.page.getByTestId("notify-yes").click();
+  await told(bo, /refused notifications/);
+  await bo.page.getByTestId("notify-hint").waitFor({ state: "detached" });
+  await bo.press("it takes a while.bin", "cancel");
+  bo.proxy.pace(Number.POSITIVE_INFINITY);
   await bo.page.reload();
   await bo.connected("joined");
   await bo.page.getByTestId("menu").click();
