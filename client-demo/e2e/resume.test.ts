@@ -94,7 +94,10 @@ test("a sender that reloads in the middle goes on when the same file is chosen a
   await ada.reads("again.bin", "choose the file again");
   const chooser = ada.transfer("again.bin").getByTestId("supply-files");
   await chooser.setInputFiles([other]);
-  await ada.page.getByTestId("problems").filter({ hasText: "None of these is the file" }).waitFor();
+  await ada.page
+    .getByTestId("problems")
+    .filter({ hasText: "This is not the file that was offered" })
+    .waitFor();
   await chooser.setInputFiles([path]);
   expect(await sha256((await bo.download()).path)).toBe(await sha256(path));
   await ada.readsOf("again.bin", "Bo", "has all of it");

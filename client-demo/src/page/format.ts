@@ -4,6 +4,12 @@ const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"] as const;
 /** Making one takes far longer than using it. */
 const forms = new Map<string, Intl.NumberFormat>();
 
+/** The person's own variety of a language, such as `en-GB`: it has its own clock. */
+export function regional(language: string): string {
+  const tags = globalThis.navigator?.languages ?? [];
+  return tags.find((tag) => tag.split("-")[0] === language) ?? language;
+}
+
 /** `1.5 MB`; powers of ten, as file managers and disks count. */
 export function bytes(count: number, locale: string): string {
   let value = count;

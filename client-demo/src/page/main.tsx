@@ -4,6 +4,7 @@ import { beginFriends } from "./hands/friends";
 import { beginRecent } from "./hands/recent";
 import { beginSelf } from "./hands/self";
 import { beginTheme } from "./hands/theme";
+import { ready } from "./hands/worker";
 import { App } from "./parts/App";
 import { beginOffering } from "./store/offering";
 import { beginRoute } from "./store/route";
@@ -25,4 +26,5 @@ async function begin(root: HTMLElement): Promise<void> {
   beginSummary();
   beginOffering();
   render(<App />, root);
+  void ready(); // installed before it is needed: for sealed downloads, and for what other programs share
 }

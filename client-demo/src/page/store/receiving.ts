@@ -7,6 +7,7 @@ import { type ReadonlySignal, signal } from "@preact/signals";
 import { type HttpDownload, httpDownload, type Incoming, type Room, type SinkChoice } from "../../sdk";
 import { sinksFor } from "../hands/disk";
 import { isFriend } from "../hands/friends";
+import { ready, start, watchUrl, workerDownload, zipUrl } from "../hands/worker";
 import { words } from "../words";
 import { attempt, here, nameOf } from "./here";
 import { announce, complain } from "./problems";
@@ -72,6 +73,7 @@ export async function act(id: string, action: Action): Promise<void> {
   await attempt(async (room) => {
     if (action === "pause" || action === "resume" || action === "cancel") return room[action](transfer);
     if (action === "delete") return room.cancel(transfer);
+    if (action === "wake" && transfer.direction === "outgoing") await room.wake(transfer);
     if (transfer.direction === "incoming") await actOnIncoming(room, transfer, action);
   });
   touch(transfer);
@@ -93,7 +95,7 @@ async function actOnIncoming(room: Room, incoming: Incoming, action: Action): Pr
     case "accept":
       return accept(room, [incoming]);
     case "download":
-      await room.accept(incoming, { sink: httpDownload() });
+      await room.accept(incoming, { sink: workerDownload() });
       return;
     case "reject":
       return room.reject(incoming);
@@ -156,8 +158,10 @@ async function saveAll(files: readonly Incoming[]): Promise<void> {
   const [first] = files;
   if (!first) return;
   if (files.length === 1) return save(first);
+  const name = `${here()?.id ?? "roomdrop"}.zip`;
+  if (await ready()) return start(await zipUrl(files, name));
   const { zipped } = await import("./zip");
-  saveBlob(await zipped(files), `${here()?.id ?? "roomdrop"}.zip`);
+  saveBlob(await zipped(files), name);
 }
 
 function saveBlob(blob: Blob, name: string): void {
@@ -168,15 +172,15 @@ function saveBlob(blob: Blob, name: string): void {
 
 /** Shows it where it stands: what is here from here, all else while it comes. */
 async function watch(room: Room, incoming: Incoming): Promise<void> {
-  const { id } = incoming;
-  if (incoming.kept) show(id, URL.createObjectURL(await incoming.file()));
-  else if (incoming.url) show(id, `${incoming.url}&inline=1`);
-  else await room.accept(incoming, { sink: player(id) });
+  if (incoming.kept) show(incoming.id, URL.createObjectURL(await incoming.file()));
+  else if (incoming.url) show(incoming.id, await watchUrl(incoming));
+  else await room.accept(incoming, { sink: player(incoming) });
 }
 
 /** The page's own player as the one that downloads. */
-function player(id: string): HttpDownload {
-  return { kind: "http", start: (url) => show(id, `${url}&inline=1`) };
+function player(incoming: Incoming): HttpDownload {
+  const start = () => void watchUrl(incoming).then((url) => show(incoming.id, url), complain);
+  return { kind: "http", opensSealed: true, start };
 }
 
 function show(id: string, address: string): void {

@@ -7,12 +7,14 @@ import { type Connection, canSeal, connect, makeSecret, type Room } from "../../
 import { remember, remembered } from "../hands/memory";
 import { visited } from "../hands/recent";
 import { self, wireName } from "../hands/self";
+import { whenBroken } from "../hands/worker";
 import { randomRoomId } from "../roomId";
+import { words } from "../words";
 import { addressOf, pathOf, type RoomAddress } from "./address";
 import { refreshHere, setHere } from "./here";
-import { complain } from "./problems";
+import { complain, tell } from "./problems";
 import { followArrivals } from "./receiving";
-import { followRoom, refreshAll, retell } from "./timeline";
+import { followRoom, refreshAll, retell, transferOf } from "./timeline";
 
 export type Route = { page: "front" } | ({ page: "room" } & RoomAddress);
 
@@ -25,6 +27,7 @@ let entered: { room: Room; secret: string | undefined } | undefined;
 
 /** Reads the address and follows it from now on. */
 export function beginRoute(): void {
+  whenBroken((transfer) => tell(words.value.problems.broken(transferOf(transfer)?.name ?? "")));
   window.addEventListener("popstate", follow);
   window.addEventListener("hashchange", follow);
   follow();

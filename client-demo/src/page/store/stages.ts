@@ -92,9 +92,9 @@ export function isMoving(transfer: Incoming | Outgoing): boolean {
   return ["active", "paused", "suspended"].includes(transfer.state);
 }
 
-/** Whether its file has to be chosen again: not where the server has all of it. */
+/** Whether its file is not at hand after a reload: no matter where the server has all of it. */
 export function isMissing(outgoing: Outgoing): boolean {
-  return outgoing.stage === "missing" && outgoing.copy?.state !== "stored";
+  return (outgoing.stage === "missing" || outgoing.stage === "asleep") && outgoing.copy?.state !== "stored";
 }
 
 export function receiverStage({ state, done, size }: ReceiverProgress, online: boolean): ReceiverStage {
@@ -126,7 +126,7 @@ function ended(incoming: Incoming): Stage {
 }
 
 function outgoingStage(outgoing: Outgoing): Stage {
-  if (isMissing(outgoing) && !outgoing.final) return "missing";
+  if (isMissing(outgoing) && !outgoing.final) return outgoing.stage === "asleep" ? "asleep" : "missing";
   if (outgoing.error && outgoing.state !== "cancelled") return "failed";
   switch (outgoing.state) {
     case "offered":

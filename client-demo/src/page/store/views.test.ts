@@ -67,6 +67,11 @@ test("only what makes sense can be pressed by a sender", () => {
   expect(transferView(folded(outgoing, "paused"), VIEWER).actions).toEqual(["resume", "cancel"]);
   outgoing.stage = "missing";
   expect(transferView(folded(outgoing, "suspended"), VIEWER).actions).toEqual(["supply", "pause", "cancel"]);
+  outgoing.stage = "asleep";
+  expect(transferView(outgoing, VIEWER)).toMatchObject({
+    stage: "asleep",
+    actions: ["wake", "pause", "cancel"],
+  });
   expect(transferView(folded(outgoing, "failed"), VIEWER).actions).toEqual([]);
 });
 

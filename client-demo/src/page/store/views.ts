@@ -169,7 +169,7 @@ function outgoingActions(outgoing: Outgoing): Action[] {
   if (outgoing.final) return [];
   const stored = outgoing.copy?.state === "stored";
   if (outgoing.stage === "ended" && !stored) return [];
-  const again: Action[] = isMissing(outgoing) ? ["supply"] : [];
+  const again: Action[] = isMissing(outgoing) ? [outgoing.stage === "asleep" ? "wake" : "supply"] : [];
   const end = stored ? "delete" : "cancel";
   switch (outgoing.state) {
     case "paused":

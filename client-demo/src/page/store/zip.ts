@@ -1,4 +1,4 @@
-/** Files that are here as one ZIP, with their folders. Loaded when it is first asked for. */
+/** Files that are here as one ZIP, with their folders, where no worker can make it on its way. Loaded when it is first asked for. */
 import { downloadZip } from "client-zip";
 import type { Incoming } from "../../sdk";
 

@@ -3,12 +3,12 @@
  * alone: what is said when is decided elsewhere.
  */
 import type { AnyErrorCode } from "../../sdk";
-import { bytes, clock, count, when } from "../format";
+import { bytes, clock, count, regional, when } from "../format";
 import type { News } from "../hands/summary";
 import type { ReceiverStage, Stage } from "../store/stages";
 import type { DropStage, FetchView } from "../store/views";
 
-const LOCALE = "en";
+const LOCALE = regional("en");
 
 const plural = (value: number, one: string, many: string) =>
   `${count(value, LOCALE)} ${value === 1 ? one : many}`;
@@ -104,6 +104,7 @@ export const en = {
     lockedTitle: "This link has no key",
     lockedHelp:
       "What is offered and said here is encrypted, and the key is in the part of the link after the #. Paste the whole link to read it.",
+    lockedHint: "Without the key, what you send from here is not encrypted.",
     lockedField: "The whole link of the room",
     unlock: "Unlock",
     wrongKey: "There is no key in that. Ask for the whole link, with all that follows the #.",
@@ -313,6 +314,7 @@ export const en = {
   },
 
   problems: {
+    broken: (name: string) => `The download of ${name} broke off. Accept it again, and it begins anew.`,
     page: "Something went wrong in this page; reload it.",
     part: "A part of the page could not be loaded. Check the connection, and try again.",
   },

@@ -1,9 +1,9 @@
 /** Everything the page says, in Chinese (Simplified). */
-import { bytes, clock, count, when } from "../format";
+import { bytes, clock, count, regional, when } from "../format";
 import type { News } from "../hands/summary";
 import type { Words } from "./en";
 
-const LOCALE = "zh-Hans";
+const LOCALE = regional("zh");
 
 const files = (value: number) => `${count(value, LOCALE)} 个文件`;
 
@@ -100,6 +100,7 @@ export const zh: Words = {
     noneHint: "需要加密时，请新建一个房间，并分享完整的链接。",
     lockedTitle: "这个链接没有密钥",
     lockedHelp: "这里的文件和消息都已加密，密钥在链接的 # 之后。粘贴完整的链接即可查看。",
+    lockedHint: "没有密钥时，你从这里发送的内容不会加密。",
     lockedField: "房间的完整链接",
     unlock: "解锁",
     wrongKey: "里面没有密钥。请索要完整的链接，包括 # 之后的全部内容。",
@@ -308,6 +309,7 @@ export const zh: Words = {
   },
 
   problems: {
+    broken: (name) => `${name} 的下载中断了。请再接收一次，重新开始。`,
     page: "页面出了问题，请重新载入。",
     part: "页面的一部分无法载入。请检查连接后再试。",
   },

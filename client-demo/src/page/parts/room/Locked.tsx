@@ -9,12 +9,13 @@ export function Locked() {
   const t = words.value.seal;
   if (!locked.value) return null;
   return (
-    <section class="locked" data-testid="locked" aria-label={t.lockedTitle}>
+    <section class="locked-room" data-testid="locked" aria-label={t.lockedTitle}>
       <Icon node={KeyRound} size={24} />
       <div class="locked-words">
         <h2>{t.lockedTitle}</h2>
         <p>{t.lockedHelp}</p>
         <WholeLink />
+        <p class="quiet">{t.lockedHint}</p>
       </div>
     </section>
   );

@@ -12,7 +12,7 @@ export function Refused() {
   const t = words.value.refused;
   const { title, help } = wordsFor(error, t);
   return (
-    <main class="refused" data-testid="refused">
+    <main class="refused-page" data-testid="refused">
       <h2>{title}</h2>
       <p role="alert">{help}</p>
       {error?.code === "not_allowed" && <Passphrase />}

@@ -2,6 +2,7 @@
 import { useSignal } from "@preact/signals";
 import { Lock, LockOpen } from "lucide";
 import { sealed } from "../../store/here";
+import { locked } from "../../store/timeline";
 import { words } from "../../words";
 import { Icon } from "../basics/Icon";
 import { SealDialog } from "./lazy";
@@ -9,7 +10,7 @@ import { SealDialog } from "./lazy";
 export function SealBadge() {
   const explained = useSignal(false);
   const t = words.value.seal;
-  const kind = sealed.value ? "open" : "none";
+  const kind = sealed.value ? "open" : locked.value ? "locked" : "none";
   return (
     <>
       <button

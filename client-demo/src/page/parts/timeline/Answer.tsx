@@ -3,9 +3,8 @@ import { act } from "../../store/receiving";
 import type { TransferView } from "../../store/views";
 import { words } from "../../words";
 import { ActionButtons } from "./ActionButtons";
-import { AlwaysFrom } from "./AlwaysFrom";
+import { AnswerFoot } from "./AnswerFoot";
 import { Fit } from "./Fit";
-import { KeyHint } from "./KeyHint";
 
 interface AnswerProps {
   drop: string;
@@ -41,9 +40,8 @@ export function Answer({ drop, from, transfer }: AnswerProps) {
           {t.reject}
         </button>
         <ActionButtons transfer={transfer} only={["play", "download"]} />
-        <KeyHint drop={drop} />
       </div>
-      <AlwaysFrom member={from} />
+      {actions.includes("accept") && <AnswerFoot drop={drop} from={from} />}
     </div>
   );
 }

@@ -1,6 +1,6 @@
 /** One offer: who made it and what is in it, the answer to it, and how it goes as a whole. */
 import type { ReadonlySignal } from "@preact/signals";
-import { CloudUpload, Lock } from "lucide";
+import { CloudUpload } from "lucide";
 import { faceOf } from "../../hands/self";
 import { nameOf } from "../../store/here";
 import type { DropView } from "../../store/views";
@@ -38,11 +38,6 @@ export function DropCard({ drop }: { drop: ReadonlySignal<DropView> }) {
           {note && seal !== "locked" && (
             <p class="note wrap" data-testid="drop-note">
               {note}
-            </p>
-          )}
-          {seal === "locked" && (
-            <p class="note locked-text">
-              <Icon node={Lock} size={15} /> {t.seal.lockedFile}
             </p>
           )}
           {ids.length === 1 && only ? (

@@ -26,15 +26,16 @@ export function FileRow({ id, alone }: FileRowProps) {
   const { name, path, progress, stage, tone, copy, error, receivers, moving, direction } = view;
   const t = words.value;
   const mine = direction === "outgoing";
+  const locked = view.seal === "locked";
   const flowing = receivers.length > 0 && mine && alone;
   return (
     <div class="file" data-testid="transfer" data-name={name} data-tone={tone} data-stage={stage}>
       <div class="file-row">
-        <Thumb preview={view.preview} kind={view.seal === "locked" ? "locked" : view.kind.name} />
+        <Thumb preview={view.preview} kind={locked ? "locked" : view.kind.name} />
         <div class="file-words">
           <p class="file-name wrap" data-testid="file-name">
-            {path && <span class="file-path">{path}/</span>}
-            {view.seal === "locked" ? t.seal.lockedFile : name}
+            {path && !locked && <span class="file-path">{path}/</span>}
+            {locked ? t.seal.lockedFile : name}
           </p>
           <p class="file-state">
             <span>{progress.size === null ? t.file.sizeUnknown : bytes(progress.size, t.locale)}</span>

@@ -9,10 +9,9 @@ import { words } from "../../words";
 import { Bar } from "../basics/Bar";
 import { Icon } from "../basics/Icon";
 import { later } from "../basics/later";
-import { AlwaysFrom } from "./AlwaysFrom";
+import { AnswerFoot } from "./AnswerFoot";
 import { ChoosableRow } from "./ChoosableRow";
 import { Fit } from "./Fit";
-import { KeyHint } from "./KeyHint";
 import { ReceiverOfAll } from "./Receiver";
 
 /** Beyond so many files the list is folded, and only what is seen of it is drawn. */
@@ -39,7 +38,9 @@ export function ManyFiles({ drop }: { drop: ReadonlySignal<DropView> }) {
             <span class={drop.value.tone} data-testid="drop-words">
               {t.drop.stages[stage]}
             </span>
-            {total.finished > 0 && <span>{t.drop.of(total.finished, ids.length)}</span>}
+            {total.finished > 0 && total.finished < ids.length && (
+              <span>{t.drop.of(total.finished, ids.length)}</span>
+            )}
             {total.verified === ids.length && (
               <span class="verified" data-testid="all-verified">
                 <Icon node={BadgeCheck} size={16} />
@@ -140,9 +141,8 @@ function AnswerToMany({ drop, left }: { drop: ReadonlySignal<DropView>; left: Si
           />
           <span>{t.drop.chooseAll}</span>
         </label>
-        <KeyHint drop={id} />
       </div>
-      <AlwaysFrom member={from} />
+      <AnswerFoot drop={id} from={from} />
     </div>
   );
 }
