@@ -266,7 +266,7 @@ function refuseSealed(all: readonly Incoming[], open: readonly Incoming[], sink:
   if (isHttpDownload(sink) && !sink.opensSealed && open.some(({ sealing }) => sealing)) {
     throw new RoomdropError(
       "sealed",
-      "It is encrypted: a plain download could not be read; choose another sink.",
+      "It is encrypted, and a plain download could not be read; receive it here instead.",
     );
   }
 }

@@ -38,7 +38,7 @@ export function Bar({ progress, tone, label, testId, sent }: BarProps) {
         </span>
         <span>
           {bytesPerSecond > 0 && speed(bytesPerSecond, locale)}
-          {bytesPerSecond > 0 && secondsLeft !== null && ` · ${file.left(secondsLeft)}`}
+          {bytesPerSecond > 0 && secondsLeft ? ` · ${file.left(secondsLeft)}` : ""}
         </span>
         {part !== undefined && <span class="percent">{percent(done, size)} %</span>}
       </p>

@@ -17,7 +17,7 @@ export function DropCard({ drop }: { drop: ReadonlySignal<DropView> }) {
   const [only] = ids;
   return (
     <article
-      class={`drop ${mine ? "mine" : ""} ${stage}`}
+      class={`drop ${mine ? "mine" : "theirs"} stage-${stage}`}
       data-testid="drop"
       data-stage={stage}
       data-tone={tone}

@@ -48,7 +48,7 @@ export function FileRow({ id, alone }: FileRowProps) {
         </div>
         <ActionButtons transfer={view} only={buttonsOf(view, alone !== undefined)} />
       </div>
-      {moving && !(flowing && stage === "sent") && (
+      {moving && stage !== "sent" && stage !== "verifying" && (
         <Bar progress={progress} tone={tone} label={`${name}: ${t.file.stages[stage]}`} testId="progress" />
       )}
       <Player transfer={view} />

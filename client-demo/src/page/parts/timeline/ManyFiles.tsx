@@ -23,6 +23,7 @@ export function ManyFiles({ drop }: { drop: ReadonlySignal<DropView> }) {
   const { ids, offered, total, receivers, mine, stage } = drop.value;
   const left = useSignal<ReadonlySet<string>>(new Set());
   const t = words.value;
+  const allSent = mine && stage === "moving" && total.size !== null && total.done >= total.size;
   return (
     <div class="many">
       <div class="many-top">
@@ -36,7 +37,7 @@ export function ManyFiles({ drop }: { drop: ReadonlySignal<DropView> }) {
           </p>
           <p class="file-state">
             <span class={drop.value.tone} data-testid="drop-words">
-              {t.drop.stages[stage]}
+              {allSent ? t.file.stages.sent : t.drop.stages[stage]}
             </span>
             {total.finished > 0 && total.finished < ids.length && (
               <span>{t.drop.of(total.finished, ids.length)}</span>
@@ -51,7 +52,7 @@ export function ManyFiles({ drop }: { drop: ReadonlySignal<DropView> }) {
         </div>
         <Buttons drop={drop} />
       </div>
-      {(stage === "moving" || stage === "held") && (
+      {(stage === "moving" || stage === "held") && !allSent && (
         <Bar progress={total} tone={drop.value.tone} label={t.files(ids.length)} testId="drop-progress" />
       )}
       {receivers.length > 0 && (
