@@ -63,6 +63,11 @@ export const en = {
     theme: "Theme",
     themes: { system: "System", light: "Light", dark: "Dark" },
     notify: "Notify me of offers",
+    notifyHint: "This takes a while. Be told when it is done?",
+    notifyYes: "Notify me",
+    notifyNo: "No, thanks",
+    notifyRefused:
+      "The browser refused notifications. Allow them for this page in its settings; until then, the tab's title tells how far it is.",
     install: "Install roomdrop",
   },
 

@@ -61,6 +61,10 @@ export const zh: Words = {
     theme: "主题",
     themes: { system: "跟随系统", light: "浅色", dark: "深色" },
     notify: "有人发文件时通知我",
+    notifyHint: "这需要一些时间。完成后要通知你吗？",
+    notifyYes: "通知我",
+    notifyNo: "不用了",
+    notifyRefused: "浏览器拒绝了通知。请在浏览器设置中允许本页面发送通知；在此之前，标签页的标题会显示进度。",
     install: "安装 roomdrop",
   },
 

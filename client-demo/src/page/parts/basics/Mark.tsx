@@ -4,10 +4,8 @@ export function Mark() {
     <span class="mark">
       <svg class="mark-sign" viewBox="0 0 32 32" width="28" height="28" aria-hidden="true">
         <rect class="mark-ground" width="32" height="32" rx="9" />
-        <path
-          class="mark-line"
-          d="M16 7v10m0 0-4.5-4.5M16 17l4.5-4.5M8.5 18v3.5a3 3 0 0 0 3 3h9a3 3 0 0 0 3-3V18"
-        />
+        <path class="mark-line" d="M9.4 11.5a9.4 9.4 0 1 0 13.2 0" />
+        <path class="mark-drop" d="M16 4.75c1.9 3.4 3.5 5.9 3.5 8.4a3.5 3.5 0 0 1-7 0c0-2.5 1.6-5 3.5-8.4z" />
       </svg>
       <span class="mark-word">roomdrop</span>
     </span>
