@@ -4,7 +4,14 @@
  * ZIP where that is many files.
  */
 import { type ReadonlySignal, signal } from "@preact/signals";
-import { type HttpDownload, httpDownload, type Incoming, type Room, type SinkChoice } from "../../sdk";
+import {
+  type HttpDownload,
+  httpDownload,
+  type Incoming,
+  type Room,
+  type SinkChoice,
+  sweepOpfs,
+} from "../../sdk";
 import { sinksFor } from "../hands/disk";
 import { isFriend } from "../hands/friends";
 import { ready, start, watchUrl, workerDownload, zipUrl } from "../hands/worker";
@@ -19,6 +26,9 @@ const ONE_BY_ONE = 5;
 /** Milliseconds for which the address of a saved file lives. */
 const SAVE_TIME = 600_000;
 
+/** Milliseconds for which what was received is kept in the browser. */
+const SWEEP_AGE = 24 * 3600 * 1000;
+
 const addresses = signal<ReadonlyMap<string, string>>(new Map());
 
 /** What is watched where it stands: the address of each. */
@@ -26,6 +36,11 @@ export const watched: ReadonlySignal<ReadonlyMap<string, string>> = addresses;
 
 /** Files on their way, with what they land with. */
 const landing = new Map<string, Set<string>>();
+
+/** Sweeps away what was received long ago and never looked at again. To be called once, as the page begins. */
+export function beginReceiving(): void {
+  void sweepOpfs(SWEEP_AGE).catch(() => undefined);
+}
 
 /** Takes what friends offer, and lands what has come. */
 export function followArrivals(room: Room): void {

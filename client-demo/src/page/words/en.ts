@@ -63,6 +63,7 @@ export const en = {
     theme: "Theme",
     themes: { system: "System", light: "Light", dark: "Dark" },
     notify: "Notify me of offers",
+    notifyDone: "Notify me when it is done",
     install: "Install roomdrop",
   },
 

@@ -43,7 +43,7 @@ export const zh: Words = {
       { title: "端到端加密", words: "密钥就在链接里，服务器永远看不到。" },
       { title: "不留存", words: "除非你要求保留副本，否则不存储文件。" },
     ],
-    ready: (value) => `${files(value)}已就绪：请新建或进入一个房间。`,
+    ready: (value) => `${files(value)} 已就绪：请新建或进入一个房间。`,
     noSeal: "此页面不是通过 https 打开的，因此新房间不会加密。",
   },
 
@@ -61,6 +61,7 @@ export const zh: Words = {
     theme: "主题",
     themes: { system: "跟随系统", light: "浅色", dark: "深色" },
     notify: "有人发文件时通知我",
+    notifyDone: "完成后通知我",
     install: "安装 roomdrop",
   },
 
@@ -191,16 +192,16 @@ export const zh: Words = {
   },
 
   drop: {
-    offers: (name, value) => `${name} 想给你传${files(value)}`,
+    offers: (name, value) => `${name} 想给你传 ${files(value)}`,
     offerOf: (name) => `${name} 提供的文件`,
     yourOffer: "你提供的文件",
     accept: "接收",
-    acceptSome: (value, size) => `接收${files(value)}，${size}`,
+    acceptSome: (value, size) => `接收 ${files(value)}，${size}`,
     reject: "拒绝",
     rejectAll: "全部拒绝",
     choose: (name) => `接收 ${name}`,
     chooseAll: "全部文件",
-    show: (value) => `显示${files(value)}`,
+    show: (value) => `显示 ${files(value)}`,
     hide: "收起文件",
     list: "文件",
     keyAccept: "Enter",
@@ -215,7 +216,7 @@ export const zh: Words = {
     of: (done, all) => `${count(done, LOCALE)} / ${files(all)}`,
     allVerified: "全部已校验",
     finished: (name) => `${name} 已收到`,
-    finishedMany: (value, name) => `已收到 ${name} 的${files(value)}`,
+    finishedMany: (value, name) => `已收到 ${name} 的 ${files(value)}`,
     stages: {
       offered: "等待你的答复",
       moving: "传输中",

@@ -9,6 +9,7 @@ import { Avatar } from "../basics/Avatar";
 import { Icon } from "../basics/Icon";
 import { FileRow } from "./FileRow";
 import { ManyFiles } from "./ManyFiles";
+import { TellMe } from "./TellMe";
 
 export function DropCard({ drop }: { drop: ReadonlySignal<DropView> }) {
   const { id, from, fromName, mine, at, note, ids, keep, seal, tone, stage } = drop.value;
@@ -34,7 +35,8 @@ export function DropCard({ drop }: { drop: ReadonlySignal<DropView> }) {
             </span>
           )}
         </p>
-        <div class="card">
+        {/* Progress is not read out at each step; what matters is announced. */}
+        <div class="card" aria-live="off">
           {note && seal !== "locked" && (
             <p class="note wrap" data-testid="drop-note">
               {note}
@@ -49,6 +51,7 @@ export function DropCard({ drop }: { drop: ReadonlySignal<DropView> }) {
           ) : (
             <ManyFiles drop={drop} />
           )}
+          <TellMe drop={drop} />
         </div>
       </div>
     </article>
