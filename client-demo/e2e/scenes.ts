@@ -4,27 +4,33 @@ import type { Party } from "./party";
 
 /** Starts a fresh room from the front page, which is sealed; its link as others open it: path and secret. */
 export async function startRoom(person: Person): Promise<string> {
-  await person.page.goto(person.proxy.url);
   await callOneself(person);
+  await person.page.goto(person.proxy.url);
   await person.page.getByTestId("make-room").click();
   await person.connected("joined");
-  return person.page.evaluate(() => location.pathname + location.hash);
+  return linkOf(person);
 }
 
 /** Opens a room by its link. */
 export async function follow(person: Person, link: string): Promise<void> {
-  await person.page.goto(person.proxy.url);
   await callOneself(person);
-  // As a link from elsewhere: another address alone would not load the page again.
-  await person.page.goto("about:blank");
   await person.page.goto(person.proxy.url + link);
   await person.connected("joined");
 }
 
-/** Two people in a fresh sealed room. */
-export async function meetSealed(party: Party): Promise<{ ada: Person; bo: Person; link: string }> {
+/** The path and the secret of the room that `person` is in. */
+export function linkOf(person: Person): Promise<string> {
+  return person.page.evaluate(() => location.pathname + location.hash);
+}
+
+/** Two people in a fresh sealed room; `prepare` is done to the second before the page is opened. */
+export async function meetSealed(
+  party: Party,
+  prepare: (bo: Person) => Promise<unknown> = async () => undefined,
+): Promise<{ ada: Person; bo: Person; link: string }> {
   const ada = await party.person("Ada");
   const bo = await party.person("Bo");
+  await prepare(bo);
   const link = await startRoom(ada);
   await follow(bo, link);
   return { ada, bo, link };
@@ -40,7 +46,10 @@ export async function send(person: Person): Promise<void> {
   await person.page.getByTestId("send").click();
 }
 
+/** As if the name had been given on an earlier visit. */
 async function callOneself(person: Person): Promise<void> {
-  await person.page.getByTestId("my-name").fill(person.name);
-  await person.page.getByTestId("my-name").press("Enter");
+  await person.page.addInitScript((name) => {
+    if (location.protocol !== "http:" || localStorage.getItem("roomdrop|name")) return;
+    localStorage.setItem("roomdrop|name", name);
+  }, person.name);
 }

@@ -15,7 +15,6 @@ import {
 import { sinksFor } from "../hands/disk";
 import { isFriend } from "../hands/friends";
 import { ready, start, watchUrl, workerDownload, zipUrl } from "../hands/worker";
-import { words } from "../words";
 import { attempt, here, nameOf } from "./here";
 import { announce, complain } from "./problems";
 import { dropHolding, dropOf, retell, touch, transferOf, transferSignal } from "./timeline";
@@ -47,7 +46,7 @@ export function followArrivals(room: Room): void {
   room.on("offered", (drop) => {
     const incoming = drop.transfers.filter((one) => one.direction === "incoming");
     if (incoming.length === 0) return;
-    announce(words.peek().drop.offers(nameOf(drop.from, drop.fromName), incoming.length));
+    announce((t) => t.drop.offers(nameOf(drop.from, drop.fromName), incoming.length));
     if (isFriend(room.id, drop.from)) void attempt(() => accept(room, incoming));
   });
   room.on("status", (transfer) => {
@@ -158,10 +157,8 @@ function tellOf(files: readonly Incoming[]): void {
   const drop = first && dropHolding(first.id);
   if (!drop) return;
   const from = nameOf(drop.from, drop.fromName);
-  announce(
-    files.length === 1
-      ? words.peek().drop.finished(first.name)
-      : words.peek().drop.finishedMany(files.length, from),
+  announce(({ drop }) =>
+    files.length === 1 ? drop.finished(first.name) : drop.finishedMany(files.length, from),
   );
 }
 

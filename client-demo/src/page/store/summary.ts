@@ -15,7 +15,7 @@ export function beginSummary(): void {
   beginNotices(summary, notices);
 }
 
-const summary = computed<Summary>(() => {
+export const summary = computed<Summary>(() => {
   looks.value;
   const here = route.value;
   const said = entries.value.filter((one) => one.kind === "message" && one.message.from !== me.value).length;

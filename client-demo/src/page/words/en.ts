@@ -63,7 +63,11 @@ export const en = {
     theme: "Theme",
     themes: { system: "System", light: "Light", dark: "Dark" },
     notify: "Notify me of offers",
-    notifyDone: "Notify me when it is done",
+    notifyHint: "This takes a while. Be told when it is done?",
+    notifyYes: "Notify me",
+    notifyNo: "No, thanks",
+    notifyRefused:
+      "The browser refused notifications. Allow them for this page in its settings; until then, the tab's title tells how far it is.",
     install: "Install roomdrop",
   },
 
@@ -218,6 +222,7 @@ export const en = {
     pauseAll: "Pause all",
     resumeAll: "Go on",
     cancelAll: "Cancel all",
+    withdraw: "Withdraw",
     of: (done: number, all: number) => `${count(done, LOCALE)} of ${files(all)}`,
     allVerified: "All verified",
     finished: (name: string) => `${name} is here`,

@@ -1,8 +1,12 @@
-/** A lost connection, said calmly: it comes back by itself, and so does all that was under way. */
+/**
+ * What stands above the timeline for a while: a lost connection, said calmly, since it comes back by itself and so does
+ * all that was under way; and a suggestion.
+ */
 import { WifiOff } from "lucide";
 import { roomState } from "../../store/here";
 import { words } from "../../words";
 import { Icon } from "../basics/Icon";
+import { NotifyHint } from "./NotifyHint";
 
 export function Banner() {
   const t = words.value.room;
@@ -16,6 +20,7 @@ export function Banner() {
           </span>
         </p>
       )}
+      <NotifyHint />
     </div>
   );
 }

@@ -1,8 +1,9 @@
 /** The room's bar: where one is, whether it is encrypted, how the connection stands, and what else there is. */
 import { useSignal } from "@preact/signals";
 import { Bell, Ellipsis, LogOut, Share2, UserRound } from "lucide";
-import { askToNotify, notifying } from "../../hands/notices";
+import { notifying } from "../../hands/notices";
 import { roomState } from "../../store/here";
+import { beNotified } from "../../store/notifying";
 import { leave } from "../../store/route";
 import { words } from "../../words";
 import { Icon } from "../basics/Icon";
@@ -58,7 +59,7 @@ export function TopBar({ room }: { room: string }) {
                 {words.value.self.change}
               </MenuItem>
               {notifying.value === "ask" && (
-                <MenuItem node={Bell} testId="notify" onClick={() => void askToNotify().then(closeMenu)}>
+                <MenuItem node={Bell} testId="notify" onClick={() => void beNotified().then(closeMenu)}>
                   {words.value.settings.notify}
                 </MenuItem>
               )}

@@ -9,7 +9,6 @@ import { Avatar } from "../basics/Avatar";
 import { Icon } from "../basics/Icon";
 import { FileRow } from "./FileRow";
 import { ManyFiles } from "./ManyFiles";
-import { TellMe } from "./TellMe";
 
 export function DropCard({ drop }: { drop: ReadonlySignal<DropView> }) {
   const { id, from, fromName, mine, at, note, ids, keep, seal, tone, stage } = drop.value;
@@ -51,7 +50,6 @@ export function DropCard({ drop }: { drop: ReadonlySignal<DropView> }) {
           ) : (
             <ManyFiles drop={drop} />
           )}
-          <TellMe drop={drop} />
         </div>
       </div>
     </article>
