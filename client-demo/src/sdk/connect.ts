@@ -36,6 +36,8 @@ export interface ConnectOptions {
   sink?: SinkOpener;
 }
 
+/** Milliseconds for a connection to be made. */
+const CONNECT_TIMEOUT = 10_000;
 /** Milliseconds before a namespace is asked for again that the server closed. */
 const RETURN_PAUSE = 1000;
 
@@ -60,8 +62,18 @@ export class Connection {
     this.#manager = new Manager(url, {
       path: path ?? "/socket.io/",
       ...(transports ? { transports } : {}),
+      // A page that comes back is kept from its old HTTP connections, which may be dead: a WebSocket is always a new one.
+      rememberUpgrade: true,
+      timeout: CONNECT_TIMEOUT,
       reconnectionDelay: 500,
       reconnectionDelayMax: 5000,
+    });
+    // Where WebSockets are let nowhere any more, the next attempt is by long polling again.
+    this.#manager.on("error", () => {
+      this.#manager.opts.rememberUpgrade = false;
+    });
+    this.#manager.on("open", () => {
+      this.#manager.opts.rememberUpgrade = true;
     });
     this.#handshake = token ? { auth: { token } } : {};
     this.#people = this.#manager.socket("/rooms", this.#handshake);
