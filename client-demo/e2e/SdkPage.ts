@@ -12,6 +12,7 @@ import { join, normalize } from "node:path";
 import { promisify } from "node:util";
 
 const PACKAGE = new URL("../dist-sdk/", import.meta.url).pathname;
+const PAGE = `<!doctype html><script type="module">import * as sdk from "/bundle.js"; window.sdk = sdk;</script>`;
 const TYPES: Record<string, string> = { js: "text/javascript", html: "text/html" };
 
 export class SdkPages {
@@ -22,7 +23,7 @@ export class SdkPages {
     await promisify(execFile)("npm", ["run", "build:sdk"], { cwd: new URL("..", import.meta.url) });
     const server = createServer((request, response) => {
       const path = normalize(new URL(request.url ?? "/", "http://host").pathname);
-      if (path === "/") return void response.setHeader("content-type", "text/html").end("<!doctype html>");
+      if (path === "/") return void response.setHeader("content-type", "text/html").end(PAGE);
       const file = join(PACKAGE, path);
       stat(file).then(
         () => {
@@ -37,7 +38,7 @@ export class SdkPages {
     return new SdkPages(server);
   }
 
-  /** An empty page; `import("/bundle.js")` is the SDK. */
+  /** A page whose `window.sdk` is the SDK, once it is loaded. */
   get url(): string {
     return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}/`;
   }

@@ -189,6 +189,43 @@ test("a download that breaks off on its way never ends well, and the page says s
   await bo.page.getByTestId("problems").filter({ hasText: "broken.bin" }).waitFor();
 });
 
+test("a sealed microphone is heard live, and ends", async () => {
+  const { ada, bo } = await meet();
+  await ada.choose("attach", "go-live");
+  const offered = bo.page.getByTestId("transfer");
+  await offered.waitFor();
+  const name = (await offered.getAttribute("data-name")) ?? "";
+  expect(name).toMatch(/^Live /);
+  await bo.press(name, "play");
+  const player = bo.page.getByTestId("player");
+  await player.waitFor();
+  const heard = () => player.evaluate((audio) => (audio as HTMLMediaElement).currentTime);
+  await expect.poll(heard).toBeGreaterThan(2);
+  await ada.page.getByTestId("end-live").click();
+  await ada.reads(name, "everyone who accepted has it");
+  const ended = () => player.evaluate((audio) => (audio as HTMLMediaElement).ended);
+  await expect.poll(ended).toBe(true);
+});
+
+test("who comes by the link when the sender is gone reads what was kept", async () => {
+  const { ada, bo, link } = await meet();
+  const path = await here.files.file("kept.bin", 3 * MIB + 1);
+  await ada.stage(path);
+  await ada.page.getByTestId("keep").check();
+  await ada.send();
+  const stored = bo
+    .transfer("kept.bin")
+    .getByTestId("copy-words")
+    .filter({ hasText: /^stored until/ });
+  await stored.waitFor();
+  await ada.leaveRoom();
+  await bo.leaveRoom();
+  const cy = await (await here.person("Cy")).enterSealed(link);
+  await cy.press("kept.bin", "accept");
+  expect(await sha256((await cy.download()).path)).toBe(await sha256(path));
+  await cy.transfer("kept.bin").getByTestId("verified").waitFor();
+});
+
 test("many sealed files are saved as one ZIP, with what is in them", async () => {
   const { ada, bo } = await meet();
   const paths = await Promise.all(

@@ -7,6 +7,7 @@ import { beginTheme } from "./hands/theme";
 import { ready } from "./hands/worker";
 import { App } from "./parts/App";
 import { beginOffering } from "./store/offering";
+import { beginReceiving } from "./store/receiving";
 import { beginRoute } from "./store/route";
 import { beginSummary } from "./store/summary";
 import { beginTimeline } from "./store/timeline";
@@ -25,6 +26,7 @@ async function begin(root: HTMLElement): Promise<void> {
   beginRoute();
   beginSummary();
   beginOffering();
+  beginReceiving();
   render(<App />, root);
   void ready(); // installed before it is needed: for sealed downloads, and for what other programs share
 }

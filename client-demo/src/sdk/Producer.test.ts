@@ -1,5 +1,6 @@
 // A producer against a fake link: what was asked for, and nothing else.
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { breathe } from "./breathe";
 import { KIB, MIB } from "./ChunkSize";
 import { Openings } from "./Openings";
 import { Producer } from "./Producer";
@@ -116,15 +117,18 @@ test("several lanes run at once, each from its own offset", async () => {
   expect(sent.findIndex((one) => one.lane === 2)).toBeLessThan(sent.findLastIndex((one) => one.lane === 1));
 });
 
-test("no more than four chunks wait for their acknowledgement", async () => {
+test("four times the paced size may wait for its acknowledgement, in pieces of a quarter mebibyte", async () => {
   const acks: (() => void)[] = [];
   const { sent, pull } = producing(patterned(), () => new Promise((done) => acks.push(done)));
   pull(1, 0, SIZE);
   await until(() => sent.length === 4);
-  await Promise.resolve();
+  await breathe();
   expect(sent).toHaveLength(4);
-  acks[0]?.();
-  await until(() => sent.length === 5);
+  acks[0]?.(); // the size doubles
+  await until(() => sent.length === 9);
+  await breathe();
+  expect(sent).toHaveLength(9);
+  expect(new Set(sent.map(({ bytes }) => bytes.byteLength))).toEqual(new Set([256 * KIB]));
 });
 
 test("a stopped lane sends nothing more", async () => {

@@ -3,7 +3,8 @@
  * its limit, with several chunks in flight. It refuses to send what was not asked for, and stays after the
  * last byte, since someone may accept late.
  */
-import { ChunkSize } from "./ChunkSize";
+import { breathe } from "./breathe";
+import { ChunkSize, KIB } from "./ChunkSize";
 import type { Link } from "./Link";
 import type { Openings } from "./Openings";
 import type { Party } from "./Party";
@@ -26,14 +27,22 @@ export interface ProducerOptions {
   failed(error: RoomdropError): void;
 }
 
-/** Chunks of one lane that may wait for their acknowledgement at once: enough to fill a long link. */
+/** As many times the paced size may wait for its acknowledgement on one lane: enough to fill a long link. */
 const IN_FLIGHT = 4;
+/** Bytes of one chunk at most: a browser takes so many in its stride, and is held up by more at once. */
+const PIECE = 256 * KIB;
+/** Milliseconds without an acknowledgement after which the size shrinks. */
+const QUIET = 1000;
 /** Milliseconds before a chunk is tried again that the server had no room for. */
 const BREATH = 1000;
 
 interface Running {
   lane: SourceLane;
+  /** Bytes that are not acknowledged. */
   inFlight: number;
+  /** When the last acknowledgement came, or the first of those that are awaited was sent. */
+  heardAt: number;
+  quiet?: ReturnType<typeof setInterval>;
   /** Wakes the loop that waits for credit or for an acknowledgement. */
   wake: () => void;
 }
@@ -89,7 +98,12 @@ export class Producer implements Party {
       known.wake();
       return;
     }
-    const running: Running = { lane: new SourceLane(lane, from, limit), inFlight: 0, wake: () => undefined };
+    const running: Running = {
+      lane: new SourceLane(lane, from, limit),
+      inFlight: 0,
+      heardAt: 0,
+      wake: () => undefined,
+    };
     this.#lanes.set(lane, running);
     void this.#serve(running);
   }
@@ -102,10 +116,8 @@ export class Producer implements Party {
 
   async #serve(running: Running): Promise<void> {
     const { lane } = running;
-    const { source } = this.options;
     while (lane.state !== "stopped") {
-      const len =
-        running.inFlight < IN_FLIGHT ? this.#size.next(lane.credit(source.size), running.inFlight) : 0;
+      const len = this.#next(running);
       if (len === 0) {
         await new Promise<void>((resolve) => {
           running.wake = resolve;
@@ -119,7 +131,18 @@ export class Producer implements Party {
       if (lane.state !== "serving" || lane.run !== run) continue;
       lane.sent(len);
       void this.#send(running, offset, run, bytes);
+      await breathe();
     }
+  }
+
+  /** Bytes of the next chunk; 0 means: wait. */
+  #next({ lane, inFlight }: Running): number {
+    if (inFlight >= IN_FLIGHT * this.#size.size) return 0;
+    return Math.min(PIECE, this.#size.next(lane.credit(this.options.source.size), inFlight));
+  }
+
+  #quiet({ heardAt }: Running): void {
+    if (performance.now() - heardAt >= QUIET) this.#size.secondWithoutAcknowledgement();
   }
 
   async #read(offset: number, len: number): Promise<Uint8Array | undefined> {
@@ -137,17 +160,21 @@ export class Producer implements Party {
     const { link, transfer } = this.options;
     const { lane } = running;
     const sentAt = performance.now();
-    const seconds = setInterval(() => this.#size.secondWithoutAcknowledgement(), 1000);
-    running.inFlight += 1;
+    if (running.inFlight === 0) {
+      running.heardAt = sentAt;
+      running.quiet = setInterval(() => this.#quiet(running), QUIET);
+    }
+    running.inFlight += bytes.byteLength;
     try {
       await link.ask("chunk", { transfer, lane: lane.lane, offset }, bytes);
-      this.#size.acknowledged(performance.now() - sentAt);
+      running.heardAt = performance.now();
+      this.#size.acknowledged(running.heardAt - sentAt);
       this.#startDigest();
     } catch (error) {
       this.#refused(running, offset, run, error);
     } finally {
-      clearInterval(seconds);
-      running.inFlight -= 1;
+      running.inFlight -= bytes.byteLength;
+      if (running.inFlight === 0) clearInterval(running.quiet);
       running.wake();
     }
   }

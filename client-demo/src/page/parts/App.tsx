@@ -1,6 +1,7 @@
 /** Which page is shown. */
 import { route } from "../store/route";
 import { Problems } from "./basics/Problems";
+import { DropOverlay } from "./composer/DropOverlay";
 import { FrontPage } from "./front/FrontPage";
 import { RoomPage } from "./room/RoomPage";
 
@@ -9,6 +10,7 @@ export function App() {
   return (
     <>
       {here.page === "front" ? <FrontPage /> : <RoomPage key={here.room} room={here.room} />}
+      <DropOverlay />
       <Problems />
     </>
   );

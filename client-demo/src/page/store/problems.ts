@@ -1,7 +1,7 @@
 /** What went wrong, in words, until it is dismissed; and what is to be read out, once. It decides nothing. */
-import { type ReadonlySignal, signal } from "@preact/signals";
+import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import { RoomdropError } from "../../sdk";
-import { words } from "../words";
+import { type Words, words } from "../words";
 
 export interface Problem {
   id: number;
@@ -12,12 +12,12 @@ export interface Problem {
 const SHOWN = 3;
 
 const list = signal<readonly Problem[]>([]);
-const said = signal("");
+const said = signal<(t: Words) => string>(() => "");
 let lastId = 0;
 
 export const problems: ReadonlySignal<readonly Problem[]> = list;
 /** What a screen reader says next. */
-export const announcement: ReadonlySignal<string> = said;
+export const announcement = computed(() => said.value(words.value));
 
 /** The sentence for an error, in the page's language where it has one of its own. */
 export function sentence(error: RoomdropError): string {
@@ -40,8 +40,8 @@ export function dismiss(id: number): void {
   list.value = list.value.filter((problem) => problem.id !== id);
 }
 
-export function announce(words: string): void {
-  said.value = words;
+export function announce(what: (t: Words) => string): void {
+  said.value = what;
 }
 
 /** Says so when a part of the page cannot be loaded. */

@@ -4,11 +4,17 @@
  * ZIP where that is many files.
  */
 import { type ReadonlySignal, signal } from "@preact/signals";
-import { type HttpDownload, httpDownload, type Incoming, type Room, type SinkChoice } from "../../sdk";
+import {
+  type HttpDownload,
+  httpDownload,
+  type Incoming,
+  type Room,
+  type SinkChoice,
+  sweepOpfs,
+} from "../../sdk";
 import { sinksFor } from "../hands/disk";
 import { isFriend } from "../hands/friends";
 import { ready, start, watchUrl, workerDownload, zipUrl } from "../hands/worker";
-import { words } from "../words";
 import { attempt, here, nameOf } from "./here";
 import { announce, complain } from "./problems";
 import { dropHolding, dropOf, retell, touch, transferOf, transferSignal } from "./timeline";
@@ -19,6 +25,9 @@ const ONE_BY_ONE = 5;
 /** Milliseconds for which the address of a saved file lives. */
 const SAVE_TIME = 600_000;
 
+/** Milliseconds for which what was received is kept in the browser. */
+const SWEEP_AGE = 24 * 3600 * 1000;
+
 const addresses = signal<ReadonlyMap<string, string>>(new Map());
 
 /** What is watched where it stands: the address of each. */
@@ -27,12 +36,17 @@ export const watched: ReadonlySignal<ReadonlyMap<string, string>> = addresses;
 /** Files on their way, with what they land with. */
 const landing = new Map<string, Set<string>>();
 
+/** Sweeps away what was received long ago and never looked at again. To be called once, as the page begins. */
+export function beginReceiving(): void {
+  void sweepOpfs(SWEEP_AGE).catch(() => undefined);
+}
+
 /** Takes what friends offer, and lands what has come. */
 export function followArrivals(room: Room): void {
   room.on("offered", (drop) => {
     const incoming = drop.transfers.filter((one) => one.direction === "incoming");
     if (incoming.length === 0) return;
-    announce(words.peek().drop.offers(nameOf(drop.from, drop.fromName), incoming.length));
+    announce((t) => t.drop.offers(nameOf(drop.from, drop.fromName), incoming.length));
     if (isFriend(room.id, drop.from)) void attempt(() => accept(room, incoming));
   });
   room.on("status", (transfer) => {
@@ -143,10 +157,8 @@ function tellOf(files: readonly Incoming[]): void {
   const drop = first && dropHolding(first.id);
   if (!drop) return;
   const from = nameOf(drop.from, drop.fromName);
-  announce(
-    files.length === 1
-      ? words.peek().drop.finished(first.name)
-      : words.peek().drop.finishedMany(files.length, from),
+  announce(({ drop }) =>
+    files.length === 1 ? drop.finished(first.name) : drop.finishedMany(files.length, from),
   );
 }
 

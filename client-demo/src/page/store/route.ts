@@ -27,11 +27,19 @@ let entered: { room: Room; secret: string | undefined } | undefined;
 
 /** Reads the address and follows it from now on. */
 export function beginRoute(): void {
-  whenBroken((transfer) => tell(words.value.problems.broken(transferOf(transfer)?.name ?? "")));
+  whenBroken(brokeOff);
   window.addEventListener("popstate", follow);
   window.addEventListener("hashchange", follow);
   follow();
   effect(() => callOneself(self.value && wireName()));
+}
+
+/** Whoever saves it has to accept it anew; until then nobody waits for this side. */
+function brokeOff(id: string): void {
+  const transfer = transferOf(id);
+  tell(words.value.problems.broken(transfer?.name ?? ""));
+  // Without a connection the server notices by itself.
+  if (transfer && !transfer.final) void entered?.room.cancel(transfer).catch(() => undefined);
 }
 
 /** A fresh room, sealed where the browser can. */

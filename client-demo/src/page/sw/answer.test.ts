@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { headOf, partOf, zipNames } from "./answer";
 import { addressOf, atAddress } from "./entry";
 
-const FILE = { name: "a.bin", type: "application/octet-stream", size: 1000, inline: false };
+const FILE = { name: "a.bin", type: "application/octet-stream", size: 1000, inline: false, ranges: true };
 
 test("ranges are read as the standard says, and what is none is no range", () => {
   const parts: [string | null, number | null, unknown][] = [
@@ -44,6 +44,8 @@ test("the head says how much comes, of how much", () => {
   expect([none.status, none.headers["content-range"]]).toEqual([416, "bytes */1000"]);
   const live = headOf({ ...FILE, size: null }, { part: "all" });
   expect([live.headers["content-length"], live.headers["accept-ranges"]]).toEqual([undefined, undefined]);
+  const zip = headOf({ ...FILE, ranges: false }, { part: "all" });
+  expect([zip.headers["content-length"], zip.headers["accept-ranges"]]).toEqual(["1000", undefined]);
 });
 
 test("only pictures, sound and video are shown in place, and they run nothing", () => {

@@ -27,11 +27,13 @@ export interface Described {
   size: number | null;
   /** Whether it was asked for to be shown. */
   inline: boolean;
+  /** Whether parts of it can be had. */
+  ranges: boolean;
 }
 
 /** Status and headers of the answer with this part. */
 export function headOf(
-  { name, type, size, inline }: Described,
+  { name, type, size, inline, ranges }: Described,
   part: Part,
 ): { status: number; headers: Record<string, string> } {
   const shown = inline && isShowable(type);
@@ -42,7 +44,7 @@ export function headOf(
     "cache-control": "no-store",
     "referrer-policy": "no-referrer",
     ...(shown ? { "content-security-policy": "sandbox" } : {}),
-    ...(size === null ? {} : { "accept-ranges": "bytes" }),
+    ...(ranges && size !== null ? { "accept-ranges": "bytes" } : {}),
   };
   switch (part.part) {
     case "none":

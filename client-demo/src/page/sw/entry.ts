@@ -28,7 +28,7 @@ export interface EntryAsked {
   ask: string;
 }
 
-/** What it tells them, when a download can't end well. */
+/** What it tells them, when a file that was to be saved can't end well. */
 export interface Broken {
   broken: string;
   code: string;

@@ -64,7 +64,11 @@ async function answer(
   const size = isFile ? entry.file.size : zipSize(entry.files);
   const type = isFile ? entry.file.type : "application/zip";
   const part = isFile ? partOf(range, size) : partOf(null, size);
-  const head = headOf({ name: at.name, type, size: isFile || size !== null ? size : null, inline }, part);
+  const head = headOf({ name: at.name, type, size, inline, ranges: isFile }, part);
+  const broke = (error: unknown) => {
+    // A player that misses a piece asks again, or says so itself.
+    if (!inline) void tellBroken(at.id, error);
+  };
   if (part.part === "none") return { response: new Response(null, head), ended: Promise.resolve() };
   const aborting = new AbortController();
   try {
@@ -72,10 +76,10 @@ async function answer(
     const bytes = isFile
       ? await bytesOf(entry.file, wanted, aborting.signal)
       : zipOf(entry.files, aborting.signal);
-    const { stream, ended } = watched(bytes, at.id, aborting);
+    const { stream, ended } = watched(bytes, aborting, broke);
     return { response: new Response(stream, head), ended };
   } catch (error) {
-    void tellBroken(at.id, error);
+    broke(error);
     return refused(502, "It can't be had from the server now. Open its room and try again.");
   }
 }
@@ -100,8 +104,12 @@ function asked(page: Page, id: string): Promise<Entry | null> {
   });
 }
 
-/** The same bytes; what goes wrong with them is told to the pages, and who goes away ends them. */
-function watched(bytes: ReadableStream<Uint8Array>, id: string, aborting: AbortController) {
+/** The same bytes; what goes wrong with them is told, and who goes away ends them. */
+function watched(
+  bytes: ReadableStream<Uint8Array>,
+  aborting: AbortController,
+  broke: (error: unknown) => void,
+) {
   const reader = bytes.getReader();
   let end: () => void = () => undefined;
   const ended = new Promise<void>((resolve) => {
@@ -119,7 +127,7 @@ function watched(bytes: ReadableStream<Uint8Array>, id: string, aborting: AbortC
           if (!done) return controller.enqueue(value);
           controller.close();
         } catch (error) {
-          void tellBroken(id, error);
+          broke(error);
           controller.error(error);
         }
         end();

@@ -222,6 +222,7 @@ export const en = {
     pauseAll: "Pause all",
     resumeAll: "Go on",
     cancelAll: "Cancel all",
+    withdraw: "Withdraw",
     of: (done: number, all: number) => `${count(done, LOCALE)} of ${files(all)}`,
     allVerified: "All verified",
     finished: (name: string) => `${name} is here`,

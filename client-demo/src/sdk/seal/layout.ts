@@ -6,8 +6,9 @@ import { KIB, MIB } from "../ChunkSize";
 
 /** Plain bytes of a record of a file. */
 export const RECORD = 256 * KIB;
-/** Plain bytes of a record of a live stream: small, so that what is said is heard soon. */
+/** Plain bytes of a record of a live stream, and of live sound, of which a second is few bytes: it is to be heard soon. */
 export const LIVE_RECORD = 4 * KIB;
+export const SOUND_RECORD = KIB;
 /** Bytes that sealing adds to a record. */
 export const TAG = 16;
 /** Bytes of a digest. */
@@ -23,6 +24,12 @@ export const NONCE = 12;
  */
 export const KINDS = { data: 0, digest: 1, plain: 2 } as const;
 export type Kind = keyof typeof KINDS;
+
+/** Plain bytes of a record of such a file; `size` is `null` for a live stream. */
+export function recordFor(type: string, size: number | null): number {
+  if (size !== null) return RECORD;
+  return /^audio\//i.test(type) ? SOUND_RECORD : LIVE_RECORD;
+}
 
 /** Whether records may hold so many plain bytes. */
 export function isRecordSize(record: number): boolean {

@@ -5,7 +5,7 @@
 import type { FileOffer } from "../protocol";
 import { RoomdropError } from "../RoomdropError";
 import { toBase64 } from "./base64";
-import { LIVE_RECORD, RECORD, sealedSize } from "./layout";
+import { recordFor, sealedSize } from "./layout";
 import { encodeMetadata, SALT, SEALED_NAME, SEALED_TYPE, toPath } from "./metadata";
 import { type OpenedTransfer, sealingOf, sealText } from "./opened";
 import type { RoomSeal } from "./RoomSeal";
@@ -65,7 +65,7 @@ async function open(file: Described): Promise<Offering> {
 async function sealed(file: Described, seal: RoomSeal): Promise<Offering> {
   const { name, path = "", type, modified, size, picture } = file;
   const salt = crypto.getRandomValues(new Uint8Array(SALT));
-  const record = size === null ? LIVE_RECORD : RECORD;
+  const record = recordFor(type, size);
   const metadata = { name, path, type: type || "application/octet-stream", modified, size, salt, record };
   const said: FileOffer = {
     name: SEALED_NAME,

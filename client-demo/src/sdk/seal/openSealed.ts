@@ -1,7 +1,7 @@
 /**
  * Opens a sealed file, or a range of it, on its way: for whoever downloads it over HTTP by themselves, such as a service
- * worker. It refuses to end well when anything was missing or wrong; the last record of a whole file is held back
- * until the trailer agrees, so that what is broken is never as long as what is whole.
+ * worker. It refuses to end well when anything was missing or wrong; the last record of a whole file of known size is
+ * held back until the trailer agrees, so that what is broken is never as long as what is whole.
  */
 import { RoomdropError } from "../RoomdropError";
 import { sealedRange } from "./layout";
@@ -126,6 +126,8 @@ class WholeOpening {
       this.#length += plain.byteLength;
     }
     const all = [...this.#held, ...opened];
+    // What is live is to be heard now, and has no length that it could pretend to have.
+    if (this.options.size === null) return all;
     this.#held = all.slice(-1);
     return all.slice(0, -1);
   }

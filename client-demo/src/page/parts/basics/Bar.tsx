@@ -32,15 +32,15 @@ export function Bar({ progress, tone, label, testId, sent }: BarProps) {
         <span class="track-done" style={{ transform: `scaleX(${part ?? 1})` }} />
       </div>
       <p class="figures quiet">
+        {part !== undefined && <span class="percent">{percent(done, size)} %</span>}
         <span>
           {bytes(done, locale)}
           {size !== null && ` / ${bytes(size, locale)}`}
         </span>
-        <span>
+        <span class="rate">
           {bytesPerSecond > 0 && speed(bytesPerSecond, locale)}
           {bytesPerSecond > 0 && secondsLeft ? ` · ${file.left(secondsLeft)}` : ""}
         </span>
-        {part !== undefined && <span class="percent">{percent(done, size)} %</span>}
       </p>
     </div>
   );

@@ -1,8 +1,8 @@
-/** The whole page takes what is dropped on it, and says so while something is held over it. */
+/** The whole page takes what is dropped on it or pasted into it, and says so while something is held over it. */
 import { useSignal } from "@preact/signals";
 import { Download } from "lucide";
 import { useEffect } from "preact/hooks";
-import { fromDrop } from "../../hands/gather";
+import { fromDrop, fromPaste } from "../../hands/gather";
 import { stage } from "../../store/offering";
 import { words } from "../../words";
 import { Icon } from "../basics/Icon";
@@ -25,7 +25,12 @@ export function DropOverlay() {
       over.value = false;
       if (event.dataTransfer) void stage(fromDrop(event.dataTransfer));
     };
-    const listeners = { dragenter: enter, dragleave: leave, dragover: hold, drop };
+    const paste = (event: ClipboardEvent) => {
+      // Fields take it themselves.
+      if (event.target instanceof Element && event.target.closest("input, textarea")) return;
+      if (event.clipboardData) void stage(fromPaste(event.clipboardData));
+    };
+    const listeners = { dragenter: enter, dragleave: leave, dragover: hold, drop, paste };
     for (const [name, listener] of Object.entries(listeners))
       document.addEventListener(name, listener as EventListener);
     return () => {

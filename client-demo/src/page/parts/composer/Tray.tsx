@@ -30,7 +30,7 @@ export function Tray() {
           {t.total(files, size)}
         </p>
         <button
-          class="button small"
+          class="button small add-more"
           type="button"
           data-testid="add-more"
           onClick={() => void stage(choose())}

@@ -3,7 +3,6 @@ import { useEffect } from "preact/hooks";
 import { roomState } from "../../store/here";
 import { listenForKeys } from "../../store/keys";
 import { Composer } from "../composer/Composer";
-import { DropOverlay } from "../composer/DropOverlay";
 import { Timeline } from "../timeline/Timeline";
 import { Banner } from "./Banner";
 import { Locked } from "./Locked";
@@ -35,7 +34,6 @@ export function RoomPage({ room }: { room: string }) {
               <InvitePanel />
             </section>
           </aside>
-          <DropOverlay />
         </>
       )}
     </div>

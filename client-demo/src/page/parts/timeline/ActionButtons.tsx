@@ -48,7 +48,7 @@ export function ActionButtons({ transfer, only }: { transfer: TransferView; only
           <IconButton
             key={action}
             node={action === "play" && transfer.kind.name === "image" ? Eye : SIGNS[action]}
-            label={words.value.file.actions[action]}
+            label={labelOf(action, transfer)}
             of={transfer.name}
             testId={action}
             onClick={() => void act(transfer.id, action)}
@@ -57,6 +57,13 @@ export function ActionButtons({ transfer, only }: { transfer: TransferView; only
       )}
     </div>
   );
+}
+
+/** What nobody is getting just now is not cancelled, but withdrawn. */
+function labelOf(action: Action, { stage }: TransferView): string {
+  const { file, drop } = words.value;
+  const isOpen = stage === "open" || stage === "delivered";
+  return action === "cancel" && isOpen ? drop.withdraw : file.actions[action];
 }
 
 /** What a sender has to do after a reload: choose the file again, or only say that it may be read again. */

@@ -34,7 +34,8 @@ export function DropCard({ drop }: { drop: ReadonlySignal<DropView> }) {
             </span>
           )}
         </p>
-        <div class="card">
+        {/* Progress is not read out at each step; what matters is announced. */}
+        <div class="card" aria-live="off">
           {note && seal !== "locked" && (
             <p class="note wrap" data-testid="drop-note">
               {note}

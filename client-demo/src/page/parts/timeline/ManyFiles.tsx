@@ -156,7 +156,8 @@ const BUTTONS = {
 } as const;
 
 function Buttons({ drop }: { drop: ReadonlySignal<DropView> }) {
-  const { id, actions } = drop.value;
+  const { id, actions, stage } = drop.value;
+  const isOpen = stage === "open" || stage === "done";
   const t = words.value.drop;
   const shown = actions.filter(
     (action): action is Exclude<DropAction, "accept" | "reject"> => action in BUTTONS,
@@ -173,7 +174,7 @@ function Buttons({ drop }: { drop: ReadonlySignal<DropView> }) {
           onClick={() => void actOnDrop(id, action)}
         >
           <Icon node={BUTTONS[action].sign} size={16} />
-          <span>{t[BUTTONS[action].words]}</span>
+          <span>{action === "cancel" && isOpen ? t.withdraw : t[BUTTONS[action].words]}</span>
         </button>
       ))}
     </div>
