@@ -1,11 +1,13 @@
 // A room with a secret against a fake relay: what is on the wire, who reads it, and in which order.
-import { expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import type { Incoming } from "./Incoming";
 import type { Offer, Drop as OfferedDrop, Say, Message as WireMessage } from "./protocol";
 import type { Room } from "./Room";
 import { sealedSize } from "./seal/layout";
-import { makeSecret } from "./seal/secret";
+import { canSeal, makeSecret } from "./seal/secret";
 import { enter, FakeRoom, ME, memoryStorage, OTHER, status as statusFor } from "./testing/FakeRoom";
+
+afterEach(() => vi.unstubAllGlobals());
 
 const SECRET = makeSecret();
 const PNG = new Uint8Array([0x89, 0x50, 0x4e, 0x47, 1, 2, 3]);
@@ -203,6 +205,18 @@ test("half a secret refuses the room with a sentence, and nothing is ever said i
   expect(server.asked).toEqual([]);
   room.enter({ secret: SECRET });
   await room.joined();
+});
+
+test("where the browser does not encrypt, the room is refused with a sentence, and joined without the secret", async () => {
+  vi.stubGlobal("crypto", {});
+  expect(canSeal()).toBe(false);
+  const server = new FakeRoom();
+  const { room, up } = enter(server, memoryStorage(), { secret: SECRET });
+  up();
+  await expect(room.joined()).rejects.toMatchObject({ code: "no_crypto" });
+  const open = enter(server);
+  open.up();
+  await open.room.joined();
 });
 
 test("a plain download of what is encrypted is refused, and one that opens it is told which it is", async () => {

@@ -16,8 +16,8 @@ export const SEALED_NAME = "sealed.bin";
 export const SALT = 16;
 const NAME_BYTES = 255;
 const PATH_BYTES = 4096;
-/** Characters between two slashes of the path. */
-const SEGMENT = 200;
+/** At most 200 characters between two slashes of the path. */
+const SEGMENTS = /.{1,200}/g;
 /** Metadata is as long as a multiple of it, so that its length says little about the name's. */
 const PADDING = 64;
 
@@ -56,7 +56,7 @@ export function decodeMetadata(bytes: Uint8Array): Metadata | undefined {
 /** Sealed metadata as a folder path; throws `too_large` when it does not fit. */
 export function toPath(sealed: Uint8Array): string {
   const text = toBase64(sealed);
-  const path = (text.match(new RegExp(`.{1,${SEGMENT}}`, "g")) ?? []).join("/");
+  const path = (text.match(SEGMENTS) ?? []).join("/");
   if (path.length <= PATH_BYTES) return path;
   throw new RoomdropError(
     "too_large",

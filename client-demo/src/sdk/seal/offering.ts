@@ -34,8 +34,8 @@ const NOTE = 2000;
 /** Characters of a preview, and of all of an offer, at most, by the protocol. */
 const PREVIEW = 8192;
 const PREVIEWS = 65_536;
-/** Files that are sealed at once. */
-const BATCH = 256;
+/** Files that are sealed at once: what is done of them between two answers of WebCrypto is to stay short. */
+const BATCH = 32;
 
 export async function offerings(
   files: readonly Described[],

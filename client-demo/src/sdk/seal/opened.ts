@@ -34,8 +34,8 @@ export interface OpenedDrop extends Omit<Drop, "transfers"> {
 
 /** Begins every sealed text. */
 const PREFIX = "sealed:1:";
-/** Transfers that are opened at once. */
-const BATCH = 256;
+/** Transfers that are opened at once: what is done of them between two answers of WebCrypto is to stay short. */
+const BATCH = 32;
 
 /** At once when there is nothing to open. */
 export function openDrop(drop: Drop, seal: RoomSeal | undefined): OpenedDrop | Promise<OpenedDrop> {

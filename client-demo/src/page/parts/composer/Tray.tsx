@@ -26,7 +26,7 @@ export function Tray() {
   return (
     <section class="tray" aria-label={t.tray} data-testid="tray">
       <header class="tray-top">
-        <p class="tray-total" data-testid="tray-total" role="status">
+        <p class="tray-total" data-testid="tray-total" data-files={files} role="status">
           {t.total(files, size)}
         </p>
         <button
