@@ -25,6 +25,8 @@ const ONE_BY_ONE = 5;
 /** Milliseconds for which the address of a saved file lives. */
 const SAVE_TIME = 600_000;
 
+const ON_ITS_WAY: ReadonlySet<Incoming["stage"]> = new Set(["asking", "waiting", "receiving"]);
+
 /** Milliseconds for which what was received is kept in the browser. */
 const SWEEP_AGE = 24 * 3600 * 1000;
 
@@ -137,10 +139,18 @@ async function accept(room: Room, files: readonly Incoming[]): Promise<void> {
   for (const group of groups.values()) await room.accept(group.files, { sink: group.sink });
 }
 
+/** What a file that goes on after a reload lands with: those of its drop that do so too, where they are many. */
+function landsWith(id: string): Set<string> {
+  const files = dropHolding(id)?.transfers ?? [];
+  if (files.length <= ONE_BY_ONE) return new Set([id]);
+  const other = files.find((one) => landing.has(one.id));
+  return (other && landing.get(other.id))?.add(id) ?? new Set([id]);
+}
+
 /** Saves what has just completed, when all that it lands with has. */
 async function land(incoming: Incoming): Promise<void> {
   const { id, stage } = incoming;
-  if (stage === "receiving" && !landing.has(id)) landing.set(id, new Set([id]));
+  if (ON_ITS_WAY.has(stage) && !landing.has(id)) landing.set(id, landsWith(id));
   const together = landing.get(id);
   if (!together || !["complete", "failed", "cancelled", "rejected"].includes(stage)) return;
   landing.delete(id);
