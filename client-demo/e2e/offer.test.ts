@@ -94,7 +94,7 @@ test("what has arrived is said to be verified, and its sender sees it apart from
 });
 
 test("what does not fit in the browser is said before it is accepted, and goes straight to disk", async () => {
-  const { ada, bo } = await meetSealed(here);
+  const { ada, bo } = await here.meetSealed();
   await bo.page.evaluate(() => {
     navigator.storage.estimate = async () => ({ quota: 1_000_000, usage: 999_000 });
   });
