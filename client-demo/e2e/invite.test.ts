@@ -41,22 +41,6 @@ test("the link that is shared, and its QR code, have the room's secret, and the 
   expect([...asked, ...ada.said].filter((one) => one.includes(secret))).toEqual([]);
 });
 
-test("a room where one was is a click away, with its secret, until it is forgotten", async () => {
-  const ada = await here.person("Ada");
-  const link = await ada.startSealed();
-  await ada.leaveRoom();
-  await ada.page.getByTestId("recent-room").locator("a").click();
-  await ada.connected("joined");
-  const { pathname, hash } = new URL(ada.page.url());
-  expect(pathname + hash).toBe(link);
-  await ada.leaveRoom();
-  await ada.page.getByTestId("forget-room").click();
-  await ada.page.getByTestId("recent-room").waitFor({ state: "detached" });
-  await ada.page.reload();
-  await ada.page.getByTestId("make-room").waitFor();
-  expect(await ada.page.getByTestId("recent-room").count()).toBe(0);
-});
-
 test("a link of which the half was lost is refused, and the whole one opens the room", async () => {
   const ada = await here.person("Ada");
   const link = await ada.startSealed();

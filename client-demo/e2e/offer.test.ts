@@ -1,9 +1,8 @@
-/** The answer to offers: some of the files, all of them, none; by itself for friends; watched before it is saved. */
+/** The answer to offers: some of the files or all of them; watched before they are saved; past the page to disk. */
 import { expect, test } from "vitest";
 import { MIB } from "./files";
 import type { Person } from "./Person";
 import { party } from "./party";
-import { meetSealed } from "./scenes";
 import { DAWN, draw } from "./shots/pictures";
 
 const here = party();
@@ -65,21 +64,8 @@ test("a whole drop is paused, goes on, and is cancelled with one button each", a
   expect(bo.downloads).toBe(0);
 });
 
-test("what a friend offers is accepted by itself, and no one else's", async () => {
-  const { ada, bo, room } = await here.meet();
-  await ada.offer(await here.files.file("first.txt", 10));
-  await bo.page.getByTestId("always").check();
-  await bo.press("first.txt", "accept");
-  await bo.download();
-  const cy = await (await here.person("Cy")).enter(room);
-  await cy.offer(await here.files.file("of a stranger.txt", 10));
-  await ada.offer(await here.files.file("second.txt", 10));
-  expect((await bo.download()).name).toBe("second.txt");
-  await bo.reads("of a stranger.txt", "offered to you");
-});
-
 test("a picture is seen small in its offer, and large from its sender's hands before it is saved", async () => {
-  for (const meet of [() => here.meet(), () => meetSealed(here)]) {
+  for (const meet of [() => here.meet(), () => here.meetSealed()]) {
     const { ada, bo } = await meet();
     await ada.stage(await draw(ada.page, DAWN, `${here.files.directory}/dawn.jpg`, 900));
     await ada.page.getByTestId("preview").waitFor();
@@ -96,7 +82,7 @@ test("a picture is seen small in its offer, and large from its sender's hands be
 });
 
 test("what has arrived is said to be verified, and its sender sees it apart from what was sent", async () => {
-  const { ada, bo } = await meetSealed(here);
+  const { ada, bo } = await here.meetSealed();
   bo.proxy.pace(4 * MIB);
   await ada.offer(await here.files.file("slow.bin", 12 * MIB));
   await bo.press("slow.bin", "accept");
@@ -105,4 +91,17 @@ test("what has arrived is said to be verified, and its sender sees it apart from
   bo.proxy.pace(Number.POSITIVE_INFINITY);
   await ada.readsOf("slow.bin", "Bo", "has all of it");
   await bo.transfer("slow.bin").getByTestId("verified").waitFor();
+});
+
+test("what does not fit in the browser is said before it is accepted, and goes straight to disk", async () => {
+  const { ada, bo } = await here.meetSealed();
+  await bo.page.evaluate(() => {
+    navigator.storage.estimate = async () => ({ quota: 1_000_000, usage: 999_000 });
+  });
+  await ada.offer(...(await some(2, 20 * MIB)));
+  const warning = bo.page.getByTestId("no-fit").filter({ hasText: "needs 41.9 MB" });
+  await warning.getByTestId("save-straight").click();
+  expect((await bo.download()).name).toMatch(/\.zip$/);
+  await stands(bo, "done");
+  expect(bo.downloads).toBe(0);
 });

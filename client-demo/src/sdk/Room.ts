@@ -14,14 +14,14 @@ import type { Incoming } from "./Incoming";
 import type { Link } from "./Link";
 import type { Outgoing } from "./Outgoing";
 import type { Parties } from "./Parties";
-import type { Joined, Member, Drop as OfferedDrop, Presence, Presented } from "./protocol";
+import type { Joined, Member, Presence, Presented } from "./protocol";
 import type { Records } from "./Records";
 import { RoomdropError } from "./RoomdropError";
 import type { EachOptions, RoomEvents, RoomState, Who } from "./roomEvents";
 import type { Offerable, OfferOptions } from "./Sending";
 import type { SinkOpener } from "./Sink";
 import { refusal } from "./SocketLink";
-import { type Message, type OpenedDrop, openDrop, openMessage, sealText, unopened } from "./seal/opened";
+import { type Contents, type Message, openContents, openMessage, openNew, sealText } from "./seal/opened";
 import { RoomSeal } from "./seal/RoomSeal";
 import { Turns } from "./Turns";
 
@@ -46,11 +46,6 @@ const JOIN_PAUSE = 1000;
 const EACH_LIMIT = 10_000;
 const FORGOTTEN = "The server has forgotten this room and its transfers; offer the files again.";
 
-interface Contents {
-  drops: OpenedDrop[];
-  messages: Message[];
-}
-
 export class Room {
   /** What the server downloads for this member. */
   readonly fetches: Fetches;
@@ -64,6 +59,7 @@ export class Room {
   #seal: RoomSeal | undefined;
   /** What is said waits here while something before it is opened. */
   readonly #turns = new Turns();
+  readonly #isKnown = (drop: string) => this.#drops.knows(drop);
   readonly #off: (() => void)[];
 
   /** Made by `Connection.room`. */
@@ -112,7 +108,7 @@ export class Room {
       link.on(
         "drop:offered",
         here(
-          (said) => this.#opened(said),
+          (said) => openNew(said, this.#seal, this.#isKnown),
           (drop) => this.#drops.heard(drop),
         ),
       ),
@@ -326,7 +322,7 @@ export class Room {
         ...(passphrase ? { passphrase } : {}),
       });
       this.#turns.take(
-        () => this.#openAll(joined),
+        () => openContents(joined, this.#seal, this.#isKnown),
         (opened) => this.#state !== "left" && link.up && this.#entered(joined, opened),
       );
     } catch (error) {
@@ -348,22 +344,6 @@ export class Room {
     const seal = this.#sealer();
     const said = seal ? await sealText(text, "message", seal) : text;
     await this.parts.link.ask("room:message", { room: this.id, text: said });
-  }
-
-  /** A drop that is known has been opened before. */
-  #opened(drop: OfferedDrop): OpenedDrop | Promise<OpenedDrop> {
-    return this.#drops.knows(drop.drop) ? unopened(drop) : openDrop(drop, this.#seal);
-  }
-
-  /** What a join brings; at once when there is nothing to open. */
-  #openAll({ drops, messages }: Joined): Contents | Promise<Contents> {
-    const opened = drops.map((drop) => this.#opened(drop));
-    const said = messages.map((message) => openMessage(message, this.#seal));
-    const isThere = <T>(all: (T | Promise<T>)[]): all is T[] => !all.some((one) => one instanceof Promise);
-    if (isThere(opened) && isThere(said)) return { drops: opened, messages: said };
-    return Promise.all([Promise.all(opened), Promise.all(said)]).then(([drops, messages]) => {
-      return { drops, messages };
-    });
   }
 
   #entered({ member, key, members }: Joined, { drops, messages }: Contents): void {

@@ -17,13 +17,18 @@ import { isFriend } from "../hands/friends";
 import { ready, start, watchUrl, workerDownload, zipUrl } from "../hands/worker";
 import { attempt, here, nameOf } from "./here";
 import { announce, complain } from "./problems";
-import { dropHolding, dropOf, retell, touch, transferOf, transferSignal } from "./timeline";
+import { dropHolding, dropOf, retell, touch, transferOf, transferSignal, transferViews } from "./timeline";
 import type { Action, DropAction } from "./views";
 
 /** Files of one drop that land one by one; browsers ask back about more, and one ZIP is less to tidy up. */
 const ONE_BY_ONE = 5;
 /** Milliseconds for which the address of a saved file lives. */
 const SAVE_TIME = 600_000;
+
+const ON_ITS_WAY: ReadonlySet<Incoming["stage"]> = new Set(["asking", "waiting", "receiving"]);
+
+/** Files that are accepted one by one, and downloaded as one. */
+const TAKEN_TOGETHER: HttpDownload = { kind: "http", opensSealed: true, start: () => undefined };
 
 /** Milliseconds for which what was received is kept in the browser. */
 const SWEEP_AGE = 24 * 3600 * 1000;
@@ -59,9 +64,7 @@ export async function actOnDrop(id: string, action: DropAction, ids?: readonly s
   const drop = dropOf(id);
   if (!drop) return;
   const chosen = ids ? new Set(ids) : undefined;
-  const mine = drop.transfers
-    .filter((one) => one.direction === "incoming")
-    .filter(({ id }) => chosen?.has(id) ?? true);
+  const mine = incomingOf(id).filter((one) => chosen?.has(one.id) ?? true);
   await attempt(async (room) => {
     switch (action) {
       case "accept":
@@ -91,6 +94,18 @@ export async function act(id: string, action: Action): Promise<void> {
     if (transfer.direction === "incoming") await actOnIncoming(room, transfer, action);
   });
   touch(transfer);
+}
+
+/** Has the browser save `ids` of a drop straight to disk, without room in this page: one as it is, several as one ZIP. */
+export async function saveStraight(id: string, ids: readonly string[]): Promise<void> {
+  const chosen = new Set(ids);
+  const files = incomingOf(id).filter((one) => chosen.has(one.id));
+  await attempt(async (room) => {
+    const asOne = files.length > 1 && (await ready());
+    await room.accept(files, { sink: asOne ? TAKEN_TOGETHER : workerDownload() });
+    if (asOne) start(await zipUrl(files, `${room.id}.zip`));
+  });
+  for (const one of files) touch(one);
 }
 
 /** Ends watching it. */
@@ -125,7 +140,7 @@ async function actOnIncoming(room: Room, incoming: Incoming, action: Action): Pr
 /** Accepts `files`, those that go to the same place with one word. */
 async function accept(room: Room, files: readonly Incoming[]): Promise<void> {
   const groups = new Map<string, { sink: SinkChoice; files: Incoming[] }>();
-  const sinks = await sinksFor(files);
+  const sinks = await sinksFor(files, promised());
   for (const [index, one] of files.entries()) {
     const sink = sinks[index] ?? httpDownload();
     const group = groups.get(sink.kind) ?? { sink, files: [] };
@@ -137,10 +152,28 @@ async function accept(room: Room, files: readonly Incoming[]): Promise<void> {
   for (const group of groups.values()) await room.accept(group.files, { sink: group.sink });
 }
 
+/** What a file that goes on after a reload lands with: those of its drop that do so too, where they are many. */
+function landsWith(id: string): Set<string> {
+  const files = dropHolding(id)?.transfers ?? [];
+  if (files.length <= ONE_BY_ONE) return new Set([id]);
+  const other = files.find((one) => landing.has(one.id));
+  return (other && landing.get(other.id))?.add(id) ?? new Set([id]);
+}
+
+/** Bytes that files on their way will still take. */
+function promised(): number {
+  const moving = transferViews().filter((one) => one.direction === "incoming" && one.moving);
+  return moving.reduce((sum, { progress: { size, done } }) => sum + Math.max(0, (size ?? done) - done), 0);
+}
+
+function incomingOf(drop: string): Incoming[] {
+  return (dropOf(drop)?.transfers ?? []).filter((one) => one.direction === "incoming");
+}
+
 /** Saves what has just completed, when all that it lands with has. */
 async function land(incoming: Incoming): Promise<void> {
   const { id, stage } = incoming;
-  if (stage === "receiving" && !landing.has(id)) landing.set(id, new Set([id]));
+  if (ON_ITS_WAY.has(stage) && !landing.has(id)) landing.set(id, landsWith(id));
   const together = landing.get(id);
   if (!together || !["complete", "failed", "cancelled", "rejected"].includes(stage)) return;
   landing.delete(id);

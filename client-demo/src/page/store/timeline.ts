@@ -2,8 +2,17 @@
  * What was said and offered in the room, in the order in which it came. Every file and every drop has a signal of its
  * own, so that of thousands of files only those that moved are looked at and drawn again, a few times a second.
  */
-import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import {
+  batch,
+  computed,
+  effect,
+  type ReadonlySignal,
+  type Signal,
+  signal,
+  untracked,
+} from "@preact/signals";
 import type { Drop, Incoming, Message, Outgoing, Room } from "../../sdk";
+import { words } from "../words";
 import { here, me, nameOf, roomState } from "./here";
 import {
   type DropView,
@@ -89,6 +98,11 @@ export function beginTimeline(): void {
     for (const [id, { view }] of transfers) if (view.peek().moving) moved.add(id);
     flush();
   }, IDLE);
+  // Someone who left is called so in the page's language.
+  effect(() => {
+    words.value;
+    untracked(refreshAll);
+  });
 }
 
 /** Follows what happens in `room`. */

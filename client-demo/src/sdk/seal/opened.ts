@@ -32,6 +32,12 @@ export interface OpenedDrop extends Omit<Drop, "transfers"> {
   transfers: OpenedTransfer[];
 }
 
+/** What there is in a room. */
+export interface Contents {
+  drops: OpenedDrop[];
+  messages: Message[];
+}
+
 /** Begins every sealed text. */
 const PREFIX = "sealed:1:";
 /** Transfers that are opened at once: what is done of them between two answers of WebCrypto is to stay short. */
@@ -44,7 +50,7 @@ export function openDrop(drop: Drop, seal: RoomSeal | undefined): OpenedDrop | P
 }
 
 /** The drop as it was said: what is sealed stays locked. */
-export function unopened(drop: Drop): OpenedDrop {
+function unopened(drop: Drop): OpenedDrop {
   return {
     ...drop,
     note: isSealedText(drop.note) ? null : drop.note,
@@ -62,6 +68,33 @@ export function openMessage(said: WireMessage, seal: RoomSeal | undefined): Mess
   return openText(said.text, "message", seal).then((text) => {
     return text === undefined ? locked : { ...said, text, seal: "open" };
   });
+}
+
+/** The same, of a drop that may be known: then it was opened before. */
+export function openNew(
+  drop: Drop,
+  seal: RoomSeal | undefined,
+  isKnown: (drop: string) => boolean,
+): OpenedDrop | Promise<OpenedDrop> {
+  return isKnown(drop.drop) ? unopened(drop) : openDrop(drop, seal);
+}
+
+/** What a join brings; at once when there is nothing to open. */
+export function openContents(
+  joined: { drops: readonly Drop[]; messages: readonly WireMessage[] },
+  seal: RoomSeal | undefined,
+  isKnown: (drop: string) => boolean,
+): Contents | Promise<Contents> {
+  const drops = joined.drops.map((drop) => openNew(drop, seal, isKnown));
+  const messages = joined.messages.map((message) => openMessage(message, seal));
+  if (isThere(drops) && isThere(messages)) return { drops, messages };
+  return Promise.all([Promise.all(drops), Promise.all(messages)]).then(([drops, messages]) => {
+    return { drops, messages };
+  });
+}
+
+function isThere<T>(all: (T | Promise<T>)[]): all is T[] {
+  return !all.some((one) => one instanceof Promise);
 }
 
 export async function sealText(text: string, purpose: "message" | "note", seal: RoomSeal): Promise<string> {

@@ -1,5 +1,5 @@
 /** The answer to an offer of one file: take it, or not. */
-import { act } from "../../store/receiving";
+import { act, saveStraight } from "../../store/receiving";
 import type { TransferView } from "../../store/views";
 import { words } from "../../words";
 import { ActionButtons } from "./ActionButtons";
@@ -17,7 +17,9 @@ export function Answer({ drop, from, transfer }: AnswerProps) {
   const { id, actions, progress } = transfer;
   return (
     <div class="answer">
-      {actions.includes("accept") && <Fit bytes={progress.size ?? 0} />}
+      {actions.includes("accept") && (
+        <Fit bytes={progress.size ?? 0} onStraight={() => void saveStraight(drop, [id])} />
+      )}
       <div class="answer-buttons">
         {actions.includes("accept") && (
           <button

@@ -5,7 +5,13 @@ import { bytes } from "../../format";
 import { roomOnDisk } from "../../hands/disk";
 import { words } from "../../words";
 
-export function Fit({ bytes: needed }: { bytes: number }) {
+interface FitProps {
+  bytes: number;
+  /** The way on: past this page, straight to disk. */
+  onStraight: () => void;
+}
+
+export function Fit({ bytes: needed, onStraight }: FitProps) {
   const free = useSignal<number | undefined>(undefined);
   useEffect(() => {
     let looking = true;
@@ -16,11 +22,14 @@ export function Fit({ bytes: needed }: { bytes: number }) {
       looking = false;
     };
   }, [needed]);
-  const { drop, locale } = words.value;
+  const { drop, file, locale } = words.value;
   if (free.value === undefined) return null;
   return (
-    <p class="held" role="status" data-testid="no-fit">
-      {drop.noFit(bytes(needed, locale), bytes(Math.max(0, free.value), locale))}
-    </p>
+    <div class="no-fit" role="status" data-testid="no-fit">
+      <p class="held">{drop.noFit(bytes(needed, locale), bytes(Math.max(0, free.value), locale))}</p>
+      <button class="button small" type="button" data-testid="save-straight" onClick={onStraight}>
+        {file.actions.download}
+      </button>
+    </div>
   );
 }

@@ -2,7 +2,7 @@
 import { type ReadonlySignal, type Signal, useComputed, useSignal } from "@preact/signals";
 import { BadgeCheck, ChevronDown, Download, Files, Pause, Play, X } from "lucide";
 import { bytes } from "../../format";
-import { actOnDrop } from "../../store/receiving";
+import { actOnDrop, saveStraight } from "../../store/receiving";
 import { transferSignal } from "../../store/timeline";
 import type { DropAction, DropView } from "../../store/views";
 import { words } from "../../words";
@@ -111,7 +111,7 @@ function AnswerToMany({ drop, left }: { drop: ReadonlySignal<DropView>; left: Si
   const all = chosen.value.length === offered.length;
   return (
     <div class="answer">
-      <Fit bytes={needed} />
+      <Fit bytes={needed} onStraight={() => void saveStraight(id, chosen.value)} />
       <div class="answer-buttons">
         <button
           class="button primary"

@@ -83,10 +83,14 @@ function useEnd() {
   useLayoutEffect(() => {
     const [box, content] = [log.current, list.current];
     if (!box || !content) return;
+    let [whole, seen] = [0, 0];
     const looked = () => {
+      // Where the layout has changed it was not the person who scrolled, and the observer goes after it.
+      if (box.scrollHeight !== whole || box.clientHeight !== seen) return;
       near.value = box.scrollHeight - box.scrollTop - box.clientHeight < NEAR;
     };
     const grown = new ResizeObserver(() => {
+      [whole, seen] = [box.scrollHeight, box.clientHeight];
       if (near.value) box.scrollTop = box.scrollHeight;
     });
     grown.observe(content);
