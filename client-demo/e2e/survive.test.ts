@@ -15,6 +15,7 @@ type Sdk = typeof import("../src/sdk");
 declare global {
   interface Window {
     here: import("../src/sdk").Room;
+    frozen: boolean;
   }
 }
 
@@ -95,6 +96,9 @@ test("a page that slept, and whose links died meanwhile without a word, goes on 
     await expect.poll(() => phone.run(() => window.sdk !== undefined)).toBe(true);
     await phone.run(
       async ([url, id]) => {
+        document.addEventListener("freeze", () => {
+          window.frozen = true;
+        });
         window.here = await window.sdk.joinRoom(url, id, { sink: window.sdk.memorySink() });
       },
       [proxy.url, room] as [string, string],
@@ -110,6 +114,7 @@ test("a page that slept, and whose links died meanwhile without a word, goes on 
     await bare.tab("about:blank"); // in front of it
     await expect.poll(() => phone.run(() => document.visibilityState)).toBe("hidden");
     await phone.lifecycle("frozen");
+    await expect.poll(() => phone.run(() => window.frozen)).toBe(true);
     proxy.holdAll();
     proxy.pace(Number.POSITIVE_INFINITY);
     await phone.lifecycle("active");

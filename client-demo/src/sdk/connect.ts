@@ -51,6 +51,8 @@ export class Connection {
   readonly #parties: Parties;
   readonly #handles: HandleShelf | undefined;
   readonly #rooms = new Map<string, Room>();
+  /** Whether WebSockets pass here. */
+  #upgrades: "none" | "seen" = "none";
   readonly #stopLooking: () => void;
   #closed: "open" | "closed" = "open";
 
@@ -62,18 +64,22 @@ export class Connection {
     this.#manager = new Manager(url, {
       path: path ?? "/socket.io/",
       ...(transports ? { transports } : {}),
-      // A page that comes back is kept from its old HTTP connections, which may be dead: a WebSocket is always a new one.
-      rememberUpgrade: true,
       timeout: CONNECT_TIMEOUT,
       reconnectionDelay: 500,
       reconnectionDelayMax: 5000,
     });
-    // Where WebSockets are let nowhere any more, the next attempt is by long polling again.
-    this.#manager.on("error", () => {
-      this.#manager.opts.rememberUpgrade = false;
-    });
+    const first = this.#manager.opts.transports;
+    const again = () => {
+      if (first) this.#manager.opts.transports = first;
+      else delete this.#manager.opts.transports;
+    };
+    // Where a WebSocket is let through no more, the next attempt begins as the first did.
+    this.#manager.on("error", again);
     this.#manager.on("open", () => {
-      this.#manager.opts.rememberUpgrade = true;
+      again();
+      this.#manager.engine.on("upgrade", ({ name }: { name: string }) => {
+        if (name === "websocket") this.#upgrades = "seen";
+      });
     });
     this.#handshake = token ? { auth: { token } } : {};
     this.#people = this.#manager.socket("/rooms", this.#handshake);
@@ -144,6 +150,8 @@ export class Connection {
   /** Without waiting for what the client library waits for between two attempts. */
   #renew(): void {
     if (this.#closed === "closed") return;
+    // HTTP connections of before may be as dead, and would be used again; a WebSocket is always a new one.
+    if (this.#upgrades === "seen") this.#manager.opts.transports = ["websocket", "polling"];
     for (const socket of this.#sockets()) socket.disconnect();
     for (const socket of this.#sockets()) socket.connect();
   }
