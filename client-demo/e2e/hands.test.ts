@@ -176,6 +176,34 @@ test("a page is not closed without a word while something moves, and is when not
   await closed;
 });
 
+test("the screen stays on while something large moves, again after the page was hidden, and no longer", async () => {
+  const { ada, bo } = await here.meetSealed((person) =>
+    person.page.addInitScript(() => {
+      const held = new Set<object>();
+      const request = async () => {
+        const lock = { release: async () => held.delete(lock) };
+        held.add(lock);
+        return lock;
+      };
+      Object.defineProperty(Navigator.prototype, "wakeLock", { value: { request } });
+      Object.assign(window, { locks: () => held.size });
+    }),
+  );
+  const locks = () => bo.page.evaluate(() => (window as unknown as { locks(): number }).locks());
+  bo.proxy.pace(2 * MIB);
+  await ada.offer(await here.files.file("large.bin", 60 * MIB));
+  await bo.transfer("large.bin").waitFor();
+  expect(await locks()).toBe(0);
+  await bo.press("large.bin", "accept");
+  await expect.poll(locks).toBe(1);
+  await seem(bo, "hidden");
+  await expect.poll(locks).toBe(0);
+  await seem(bo, "visible");
+  await expect.poll(locks).toBe(1);
+  await bo.press("large.bin", "cancel");
+  await expect.poll(locks).toBe(0);
+});
+
 test("notifications are asked for from a click, shown while nobody looks, and name no files", async () => {
   const { ada, bo } = await here.meetSealed((person) => pretendNotifications(person, "granted"));
   await bo.page.getByTestId("menu").click();
