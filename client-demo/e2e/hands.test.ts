@@ -319,6 +319,16 @@ test("the page is installable, with icons that are there", async () => {
   }
 });
 
+test("the installed page's shortcut starts a room", async () => {
+  const ada = await here.person("Ada");
+  const { shortcuts } = await (await ada.page.request.get(`${ada.proxy.url}/manifest.webmanifest`)).json();
+  await ada.page.goto(ada.proxy.url + shortcuts[0].url);
+  await ada.connected("joined");
+  expect(ada.link).toMatch(/^\/rooms\/[a-z]+-[a-z]+-\d+#/);
+  await ada.page.goBack();
+  await ada.page.getByTestId("make-room").waitFor();
+});
+
 test("rooms one was in are one click away, secret and all, until they are forgotten", async () => {
   const { ada, bo, link } = await here.meetSealed();
   await ada.page.getByTestId("say").fill("for those with the key");
