@@ -153,10 +153,11 @@ test("from the front page to a saved file by keyboard alone", async () => {
 
   // And back: a file chosen, a note, sent.
   await bo.page.evaluate(() => Reflect.deleteProperty(window, "showOpenFilePicker"));
+  // Asked for well before the key is pressed, or the browser may open a window of its own.
+  const choosing = bo.page.waitForEvent("filechooser");
   await tabTo(bo, "attach");
   await bo.page.keyboard.press("Enter");
   await tabTo(bo, "choose");
-  const choosing = bo.page.waitForEvent("filechooser");
   await bo.page.keyboard.press("Enter");
   await (await choosing).setFiles(await here.files.file("back.txt", 5));
   await bo.page.getByTestId("tray").waitFor();
