@@ -63,10 +63,19 @@ fn the_protocol_reference_names_every_error_and_its_status() {
 #[test]
 fn every_link_in_the_readme_leads_somewhere() {
     let readme = read("README.md");
-    for target in readme.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target)
-    {
-        let exists =
-            target.starts_with("http") || Path::new(env!("CARGO_MANIFEST_DIR")).join(target).exists();
-        assert!(exists, "{target}");
+    let targets =
+        readme.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target);
+    for target in targets.filter(|target| !target.starts_with("http")) {
+        let (file, heading) = target.split_once('#').unwrap_or((target, ""));
+        let file = if file.is_empty() { "README.md" } else { file };
+        assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(file).exists(), "{target}");
+        assert!(heading.is_empty() || headings(&read(file)).contains(&heading.to_owned()), "{target}");
     }
+}
+
+/// The names by which links know a page's headings, as code forges make them.
+fn headings(page: &str) -> Vec<String> {
+    let name = |heading: &str| heading.trim_matches(['#', ' ']).to_lowercase().replace(' ', "-");
+    let kept = |name: String| name.chars().filter(|c| c.is_alphanumeric() || "-_".contains(*c)).collect();
+    page.lines().filter(|line| line.starts_with('#')).map(name).map(kept).collect()
 }

@@ -89,6 +89,11 @@ export class Person {
     await this.page.getByTestId("my-name").fill(this.name);
     await this.page.getByTestId("make-room").click();
     await this.connected("joined");
+    return this.link;
+  }
+
+  /** The path and the secret of the room that they are in. */
+  get link(): string {
     const { pathname, hash } = new URL(this.page.url());
     return pathname + hash;
   }

@@ -4,7 +4,6 @@ import { nobodyShutOut } from "./axe";
 import { MIB } from "./files";
 import type { Person } from "./Person";
 import { party } from "./party";
-import { follow, linkOf, meetSealed, send, stage, startRoom } from "./scenes";
 import { DAWN, draw } from "./shots/pictures";
 
 const here = party();
@@ -20,7 +19,7 @@ async function mixture(person: Person): Promise<string[]> {
 
 test("the front page shuts nobody out", async () => {
   const ada = await here.person("Ada");
-  await startRoom(ada);
+  await ada.startSealed();
   await ada.page.goBack();
   await ada.page.getByTestId("recent-room").waitFor();
   await ada.page.locator("summary").click();
@@ -34,7 +33,7 @@ test("the front page shuts nobody out", async () => {
 
 test("an empty room, its menus and its dialogs shut nobody out", async () => {
   const ada = await here.person("Ada");
-  await startRoom(ada);
+  await ada.startSealed();
   await ada.page.getByTestId("empty").waitFor();
   await nobodyShutOut(ada.page, "empty room");
   for (const [opener, opened] of [
@@ -56,12 +55,12 @@ test("an empty room, its menus and its dialogs shut nobody out", async () => {
 });
 
 test("a tray, an offer, and what becomes of it shut nobody out", async () => {
-  const { ada, bo } = await meetSealed(here);
-  await stage(ada, ...(await mixture(ada)));
+  const { ada, bo } = await here.meetSealed();
+  await ada.stage(...(await mixture(ada)));
   await ada.page.getByTestId("preview").first().waitFor();
   await nobodyShutOut(ada.page, "tray");
   await ada.page.getByTestId("note").fill("From the weekend");
-  await send(ada);
+  await ada.send();
   await bo.page.getByTestId("accept-all").waitFor();
   await nobodyShutOut(bo.page, "offer of several");
   await nobodyShutOut(ada.page, "offered");
@@ -72,10 +71,10 @@ test("a tray, an offer, and what becomes of it shut nobody out", async () => {
 });
 
 test("one file on its way shuts nobody out, at either end", async () => {
-  const { ada, bo } = await meetSealed(here);
+  const { ada, bo } = await here.meetSealed();
   bo.proxy.pace(MIB);
-  await stage(ada, await here.files.file("film.mp4", 40 * MIB));
-  await send(ada);
+  await ada.stage(await here.files.file("film.mp4", 40 * MIB));
+  await ada.send();
   await bo.transfer("film.mp4").waitFor();
   await nobodyShutOut(bo.page, "offer of one");
   await bo.press("film.mp4", "accept");
@@ -88,18 +87,19 @@ test("one file on its way shuts nobody out, at either end", async () => {
 });
 
 test("a lost connection shuts nobody out", async () => {
-  const { bo } = await meetSealed(here);
+  const { bo } = await here.meetSealed();
   bo.proxy.cut();
   await bo.connected("offline");
   await nobodyShutOut(bo.page, "offline");
 });
 
 test("hundreds of files shut nobody out", async () => {
-  const { ada, bo } = await meetSealed(here);
+  const { ada, bo } = await here.meetSealed();
   const paths = await Promise.all(Array.from({ length: 300 }, (_, one) => here.files.file(`${one}.txt`, 10)));
-  await stage(ada, ...paths);
+  await ada.page.getByTestId("choose-files").setInputFiles(paths);
+  await ada.page.getByTestId("tray-total").filter({ hasText: "300 files" }).waitFor();
   await nobodyShutOut(ada.page, "tray of hundreds");
-  await send(ada);
+  await ada.send();
   await bo.page.getByTestId("show-files").click();
   await bo.page.getByTestId("transfer").first().waitFor();
   await nobodyShutOut(bo.page, "offer of hundreds");
@@ -107,13 +107,13 @@ test("hundreds of files shut nobody out", async () => {
 
 test("a room that one may not enter, or cannot read, shuts nobody out from the way in", async () => {
   const ada = await here.person("Ada");
-  const link = await startRoom(ada);
+  const link = await ada.startSealed();
   await ada.page.getByTestId("say").fill("only for those with the link");
   await ada.page.getByTestId("say").press("Enter");
-  await stage(ada, await here.files.file("sealed.txt", 10));
-  await send(ada);
+  await ada.stage(await here.files.file("sealed.txt", 10));
+  await ada.send();
   const bo = await here.person("Bo");
-  await follow(bo, link.replace(/#.*/, ""));
+  await bo.enterSealed(link.replace(/#.*/, ""));
   await bo.page.getByTestId("locked").waitFor();
   await nobodyShutOut(bo.page, "locked");
   await bo.page.getByTestId("whole-link").fill(ada.page.url());
@@ -127,7 +127,7 @@ test("a room that one may not enter, or cannot read, shuts nobody out from the w
   await cy.page.getByTestId("make-passphrase").fill("open sesame");
   await cy.page.getByTestId("make-room").click();
   await cy.connected("joined");
-  await bo.page.goto(bo.proxy.url + (await linkOf(cy)));
+  await bo.page.goto(bo.proxy.url + cy.link);
   await bo.page.getByTestId("passphrase").fill("wrong");
   await bo.page.getByTestId("try-passphrase").click();
   await bo.page.getByTestId("refused").waitFor();
@@ -136,7 +136,7 @@ test("a room that one may not enter, or cannot read, shuts nobody out from the w
 
 test("from the front page to a saved file by keyboard alone", async () => {
   const ada = await here.person("Ada");
-  const link = await startRoom(ada);
+  const link = await ada.startSealed();
   const bo = await here.person("Bo");
   await bo.page.goto(bo.proxy.url);
   await bo.page.bringToFront();
@@ -144,8 +144,8 @@ test("from the front page to a saved file by keyboard alone", async () => {
   await bo.page.keyboard.insertText(bo.proxy.url + link);
   await bo.page.keyboard.press("Enter");
   await bo.connected("joined");
-  await stage(ada, await here.files.file("by key.txt", 100));
-  await send(ada);
+  await ada.stage(await here.files.file("by key.txt", 100));
+  await ada.send();
   await bo.transfer("by key.txt").waitFor();
   await tabTo(bo, "accept");
   await bo.page.keyboard.press("Enter");
@@ -169,9 +169,9 @@ test("from the front page to a saved file by keyboard alone", async () => {
 });
 
 test("Enter takes the newest offer and Escape refuses it, but not while one writes", async () => {
-  const { ada, bo } = await meetSealed(here);
-  await stage(ada, await here.files.file("one.txt", 5));
-  await send(ada);
+  const { ada, bo } = await here.meetSealed();
+  await ada.stage(await here.files.file("one.txt", 5));
+  await ada.send();
   await bo.transfer("one.txt").waitFor();
   await bo.page.bringToFront();
   await bo.page.getByTestId("say").focus();
@@ -180,8 +180,8 @@ test("Enter takes the newest offer and Escape refuses it, but not while one writ
   await bo.page.evaluate(() => (document.activeElement as HTMLElement).blur());
   await bo.page.keyboard.press("Enter");
   expect((await bo.download()).name).toBe("one.txt");
-  await stage(ada, await here.files.file("two.txt", 5));
-  await send(ada);
+  await ada.stage(await here.files.file("two.txt", 5));
+  await ada.send();
   await bo.transfer("two.txt").waitFor();
   await bo.page.evaluate(() => (document.activeElement as HTMLElement).blur());
   await bo.page.keyboard.press("Escape");
@@ -189,10 +189,10 @@ test("Enter takes the newest offer and Escape refuses it, but not while one writ
 });
 
 test("nothing moves for whoever asks for less motion", async () => {
-  const { ada, bo } = await meetSealed(here);
+  const { ada, bo } = await here.meetSealed();
   await bo.page.emulateMedia({ reducedMotion: "reduce" });
-  await stage(ada, await here.files.file("still.txt", 5));
-  await send(ada);
+  await ada.stage(await here.files.file("still.txt", 5));
+  await ada.send();
   await bo.transfer("still.txt").waitFor();
   await bo.page.getByTestId("share").click();
   await bo.page.getByTestId("share-dialog").waitFor();
@@ -211,12 +211,12 @@ test("nothing moves for whoever asks for less motion", async () => {
 });
 
 test("everything is said in Chinese to whoever reads Chinese", async () => {
-  const { ada, bo } = await meetSealed(here);
+  const { ada, bo } = await here.meetSealed();
   await bo.page.getByTestId("menu").click();
   await bo.page.getByTestId("language").selectOption("zh");
   await expect.poll(() => bo.page.evaluate(() => document.documentElement.lang)).toMatch(/^zh/);
-  await stage(ada, await here.files.file("文件.pdf", 2000));
-  await send(ada);
+  await ada.stage(await here.files.file("文件.pdf", 2000));
+  await ada.send();
   await bo.transfer("文件.pdf").waitFor();
   expect(await latin(bo), "in the room").toEqual([]);
   await bo.page.keyboard.press("Escape");

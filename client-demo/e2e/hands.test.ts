@@ -5,7 +5,6 @@ import { expect, test } from "vitest";
 import { MIB } from "./files";
 import type { Person } from "./Person";
 import { party } from "./party";
-import { follow, linkOf, meetSealed, send, stage, startRoom } from "./scenes";
 
 const here = party({ ROOMDROP_ROOMS__MAX_MEMBERS: "3" });
 
@@ -35,7 +34,7 @@ async function told(person: Person, words: string | RegExp): Promise<void> {
 }
 
 test("what is dropped is kept as the folders that it was, from the tray to the saved ZIP", async () => {
-  const { ada, bo } = await meetSealed(here);
+  const { ada, bo } = await here.meetSealed();
   const album = join(here.files.directory, "album");
   await mkdir(join(album, "raw", "empty"), { recursive: true });
   await writeFile(join(album, "10.txt"), "ten");
@@ -44,7 +43,7 @@ test("what is dropped is kept as the folders that it was, from the tray to the s
   await drop(ada, album, await here.files.file("beside.txt", 3));
   await ada.page.locator("[data-testid=staged][data-name=album]").waitFor();
   expect(await ada.page.getByTestId("tray-total").textContent()).toContain("4 files");
-  await send(ada);
+  await ada.send();
   await bo.page.getByTestId("accept-all").waitFor();
   const rows = await bo.page.getByTestId("file-name").allTextContents();
   expect(rows).toEqual(["album/9.txt", "album/10.txt", "album/raw/9.raw", "beside.txt"]);
@@ -59,7 +58,7 @@ test("what is dropped is kept as the folders that it was, from the tray to the s
 });
 
 test("a folder that can't be read is named, and the rest is taken", async () => {
-  const { ada } = await meetSealed(here);
+  const { ada } = await here.meetSealed();
   await ada.page.evaluate(() => {
     const file = { kind: "file", name: "fine.txt", getFile: async () => new File(["fine"], "fine.txt") };
     const locked = {
@@ -85,7 +84,7 @@ test("a folder that can't be read is named, and the rest is taken", async () => 
 });
 
 test("what is pasted is a file or text; pictures of the clipboard get a name of their own, long text becomes a file", async () => {
-  const { ada, bo } = await meetSealed(here);
+  const { ada, bo } = await here.meetSealed();
   const paste = (what: "picture" | "short" | "long") =>
     ada.page.getByTestId(/^(say|note)$/).evaluate((field, what) => {
       const data = new DataTransfer();
@@ -104,18 +103,18 @@ test("what is pasted is a file or text; pictures of the clipboard get a name of 
   expect(await ada.page.getByTestId("staged").nth(1).getAttribute("data-name")).toMatch(/\.txt$/);
   await paste("short");
   expect(await ada.page.getByTestId("staged").count()).toBe(2);
-  await send(ada);
+  await ada.send();
   await bo.transfer(name ?? "").waitFor();
 });
 
 test("files are taken out of the tray again, and only what is left is sent, to those who were chosen", async () => {
-  const { ada, bo, link } = await meetSealed(here);
+  const { ada, bo, link } = await here.meetSealed();
   const cy = await here.person("Cy");
-  await follow(cy, link);
-  await stage(ada, await here.files.file("keep.txt", 5), await here.files.file("not this.txt", 5));
+  await cy.enterSealed(link);
+  await ada.stage(await here.files.file("keep.txt", 5), await here.files.file("not this.txt", 5));
   await ada.page.locator("[data-testid=staged][data-name='not this.txt']").getByTestId("remove").click();
   await ada.page.locator("[data-testid=to-member][data-name=Bo]").click();
-  await send(ada);
+  await ada.send();
   await bo.transfer("keep.txt").waitFor();
   expect(await bo.transfer("not this.txt").count()).toBe(0);
   // What is said after it has reached everyone, so it would be there.
@@ -126,28 +125,28 @@ test("files are taken out of the tray again, and only what is left is sent, to t
 });
 
 test("a friend's offers are accepted by themselves, another's are not", async () => {
-  const { ada, bo, link } = await meetSealed(here);
+  const { ada, bo, link } = await here.meetSealed();
   const cy = await here.person("Ada"); // of the same name, which makes nobody a friend
-  await follow(cy, link);
+  await cy.enterSealed(link);
   await expect.poll(() => bo.page.getByTestId("member").count()).toBe(3);
   const friend = bo.page.locator("[data-testid=member][data-name=Ada]").first().getByTestId("friend");
   await friend.click();
   await expect.poll(() => friend.getAttribute("aria-pressed")).toBe("true");
-  await stage(ada, await here.files.file("from a friend.txt", 5));
-  await send(ada);
+  await ada.stage(await here.files.file("from a friend.txt", 5));
+  await ada.send();
   expect((await bo.download()).name).toBe("from a friend.txt");
-  await stage(cy, await here.files.file("from a stranger.txt", 5));
-  await send(cy);
+  await cy.stage(await here.files.file("from a stranger.txt", 5));
+  await cy.send();
   await bo.reads("from a stranger.txt", "offered to you");
   expect(bo.downloads).toBe(0);
 });
 
 test("while nobody looks the title tells what waits and how far it is, and only where one is when they do", async () => {
-  const { ada, bo } = await meetSealed(here);
+  const { ada, bo } = await here.meetSealed();
   const room = (await bo.page.getByTestId("room-id").textContent()) ?? "";
   await seem(bo, "hidden");
-  await stage(ada, await here.files.file("large.bin", 30 * MIB));
-  await send(ada);
+  await ada.stage(await here.files.file("large.bin", 30 * MIB));
+  await ada.send();
   await expect.poll(() => bo.page.title()).toBe(`(1 offer) ${room} · roomdrop`);
   bo.proxy.pace(2 * MIB);
   await bo.press("large.bin", "accept");
@@ -157,10 +156,10 @@ test("while nobody looks the title tells what waits and how far it is, and only 
 });
 
 test("a page is not closed without a word while something moves, and is when nothing does", async () => {
-  const { ada, bo } = await meetSealed(here);
+  const { ada, bo } = await here.meetSealed();
   bo.proxy.pace(MIB);
-  await stage(ada, await here.files.file("large.bin", 30 * MIB));
-  await send(ada);
+  await ada.stage(await here.files.file("large.bin", 30 * MIB));
+  await ada.send();
   await bo.press("large.bin", "accept");
   await bo.doneAtLeast("large.bin", 1);
   for (const one of [ada, bo]) {
@@ -178,27 +177,27 @@ test("a page is not closed without a word while something moves, and is when not
 });
 
 test("notifications are asked for from a click, shown while nobody looks, and name no files", async () => {
-  const { ada, bo } = await meetSealed(here, (person) => pretendNotifications(person, "granted"));
+  const { ada, bo } = await here.meetSealed((person) => pretendNotifications(person, "granted"));
   await bo.page.getByTestId("menu").click();
   await bo.page.getByTestId("notify").click();
   await expect.poll(() => bo.page.getByTestId("notify").count()).toBe(0);
-  await stage(ada, await here.files.file("seen.txt", 5));
-  await send(ada);
+  await ada.stage(await here.files.file("seen.txt", 5));
+  await ada.send();
   await bo.transfer("seen.txt").waitFor();
   expect(await notices(bo)).toEqual([]);
   await seem(bo, "hidden");
-  await stage(ada, await here.files.file("secret plan.txt", 5));
-  await send(ada);
+  await ada.stage(await here.files.file("secret plan.txt", 5));
+  await ada.send();
   await expect.poll(async () => (await notices(bo)).length).toBe(1);
   expect((await notices(bo)).join()).not.toContain("secret plan");
 });
 
 test("who refuses notifications is not asked again, and everything else works", async () => {
-  const { ada, bo } = await meetSealed(here, (person) => pretendNotifications(person, "denied"));
+  const { ada, bo } = await here.meetSealed((person) => pretendNotifications(person, "denied"));
   expect(await bo.page.getByTestId("notify-hint").count()).toBe(0);
   bo.proxy.pace(MIB);
-  await stage(ada, await here.files.file("it takes a while.bin", 60 * MIB));
-  await send(ada);
+  await ada.stage(await here.files.file("it takes a while.bin", 60 * MIB));
+  await ada.send();
   await bo.press("it takes a while.bin", "accept");
   await bo.page.getByTestId("notify-yes").click();
   await told(bo, /refused notifications/);
@@ -210,21 +209,21 @@ test("who refuses notifications is not asked again, and everything else works", 
   await bo.page.getByTestId("menu").click();
   expect(await bo.page.getByTestId("notify").count()).toBe(0);
   await seem(bo, "hidden");
-  await stage(ada, await here.files.file("still.txt", 5));
-  await send(ada);
+  await ada.stage(await here.files.file("still.txt", 5));
+  await ada.send();
   await bo.transfer("still.txt").waitFor();
   expect(await notices(bo)).toEqual([]);
 });
 
 test("what does not fit in the browser is said before it is accepted, and goes straight to disk", async () => {
-  const { ada, bo } = await meetSealed(here, (person) =>
+  const { ada, bo } = await here.meetSealed((person) =>
     person.page.addInitScript((quota) => {
       if (navigator.storage) navigator.storage.estimate = async () => ({ quota, usage: 0 });
     }, 20 * MIB),
   );
   const size = 20 * MIB;
-  await stage(ada, await here.files.file("too large.bin", size));
-  await send(ada);
+  await ada.stage(await here.files.file("too large.bin", size));
+  await ada.send();
   await bo.transfer("too large.bin").getByTestId("no-fit").waitFor();
   await bo.press("too large.bin", "accept");
   const { name, path } = await bo.download();
@@ -232,11 +231,11 @@ test("what does not fit in the browser is said before it is accepted, and goes s
 });
 
 test("a disk that runs full has its sentence, and what was stopped by it can be had another way", async () => {
-  const { ada, bo } = await meetSealed(here);
+  const { ada, bo } = await here.meetSealed();
   const browser = await bo.page.context().newCDPSession(bo.page);
   await browser.send("Storage.overrideQuotaForOrigin", { origin: bo.proxy.url, quotaSize: 20 * MIB });
-  await stage(ada, await here.files.file("overflowing.bin", 24 * MIB));
-  await send(ada);
+  await ada.stage(await here.files.file("overflowing.bin", 24 * MIB));
+  await ada.send();
   await bo.press("overflowing.bin", "accept");
   await bo
     .transfer("overflowing.bin")
@@ -249,7 +248,7 @@ test("a disk that runs full has its sentence, and what was stopped by it can be 
 
 test("what is shared with the installed page waits in its tray for a room", async () => {
   const ada = await here.person("Ada");
-  await startRoom(ada);
+  await ada.startSealed();
   await ada.page.evaluate(async () => {
     const worker = await navigator.serviceWorker.register("/sw.js");
     await navigator.serviceWorker.ready;
@@ -293,14 +292,14 @@ test("the page is installable, with icons that are there", async () => {
 });
 
 test("rooms one was in are one click away, secret and all, until they are forgotten", async () => {
-  const { ada, bo, link } = await meetSealed(here);
+  const { ada, bo, link } = await here.meetSealed();
   await ada.page.getByTestId("say").fill("for those with the key");
   await ada.page.getByTestId("say").press("Enter");
   await bo.page.getByTestId("message").waitFor();
   await bo.page.goto(bo.proxy.url);
   await bo.page.getByTestId("recent-room").getByRole("link").click();
   await bo.connected("joined");
-  expect(await linkOf(bo)).toBe(link);
+  expect(bo.link).toBe(link);
   await bo.page.getByTestId("message").filter({ hasText: "for those with the key" }).waitFor();
   await bo.page.goto(bo.proxy.url);
   await bo.page.getByTestId("forget-room").click();
@@ -313,7 +312,7 @@ test("rooms one was in are one click away, secret and all, until they are forgot
 
 test("name, picture, theme and language are remembered", async () => {
   const ada = await here.person("Ada");
-  await startRoom(ada);
+  await ada.startSealed();
   await ada.page.getByTestId("avatar").click();
   await ada.page.getByTestId("avatars").getByRole("button", { name: "🦊" }).click();
   await ada.page.getByTestId("menu").click();
@@ -327,12 +326,12 @@ test("name, picture, theme and language are remembered", async () => {
   expect(await ada.page.evaluate(() => document.documentElement.lang)).toMatch(/^zh/);
   expect(await ada.page.getByTestId("my-name").inputValue()).toBe("Ada");
   const bo = await here.person("Bo");
-  await follow(bo, await linkOf(ada));
+  await bo.enterSealed(ada.link);
   await bo.page.getByTestId("member").filter({ hasText: "🦊" }).filter({ hasText: "Ada" }).waitFor();
 });
 
 test("hostile names of people and files are text and nothing else", async () => {
-  const { ada, bo } = await meetSealed(here);
+  const { ada, bo } = await here.meetSealed();
   const hostile = `<img src=x onerror="document.title='owned'">`;
   await ada.page.getByTestId("my-name").fill(`${hostile}\u202Egpj`);
   await ada.page.getByTestId("my-name").press("Enter");
@@ -343,7 +342,7 @@ test("hostile names of people and files are text and nothing else", async () => 
     const event = new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true });
     document.body.dispatchEvent(event);
   }, hostile);
-  await send(ada);
+  await ada.send();
   await bo.page.getByTestId("file-name").filter({ hasText: hostile }).waitFor();
   for (const one of [ada, bo]) {
     expect(await one.page.locator("img[src=x]").count()).toBe(0);
@@ -352,11 +351,11 @@ test("hostile names of people and files are text and nothing else", async () => 
 });
 
 test("a file that changes on disk while it is sent fails with a sentence, at both ends", async () => {
-  const { ada, bo } = await meetSealed(here);
+  const { ada, bo } = await here.meetSealed();
   bo.proxy.pace(2 * MIB);
   const path = await here.files.file("fleeting.bin", 40 * MIB);
-  await stage(ada, path);
-  await send(ada);
+  await ada.stage(path);
+  await ada.send();
   await bo.press("fleeting.bin", "accept");
   await bo.doneAtLeast("fleeting.bin", 1);
   await truncate(path, 10);
@@ -371,7 +370,7 @@ test("a file that changes on disk while it is sent fails with a sentence, at bot
 
 test("a clipboard that refuses has its sentence and a way on", async () => {
   const ada = await here.person("Ada");
-  await startRoom(ada);
+  await ada.startSealed();
   await ada.page.evaluate(() => {
     navigator.clipboard.writeText = () => Promise.reject(new DOMException("no", "NotAllowedError"));
   });
@@ -380,8 +379,8 @@ test("a clipboard that refuses has its sentence and a way on", async () => {
 });
 
 test("a room that is full says so, and lets one in when there is room", async () => {
-  const { bo, link } = await meetSealed(here);
-  await follow(await here.person("Cy"), link);
+  const { bo, link } = await here.meetSealed();
+  await (await here.person("Cy")).enterSealed(link);
   const di = await here.person("Di");
   await di.page.goto(di.proxy.url + link);
   await di.page.getByTestId("refused").filter({ hasText: /full/i }).waitFor();

@@ -3,7 +3,6 @@ import { expect, test } from "vitest";
 import { MIB } from "./files";
 import type { Person } from "./Person";
 import { party } from "./party";
-import { meetSealed } from "./scenes";
 import { DAWN, draw } from "./shots/pictures";
 
 const here = party();
@@ -66,7 +65,7 @@ test("a whole drop is paused, goes on, and is cancelled with one button each", a
 });
 
 test("a picture is seen small in its offer, and large from its sender's hands before it is saved", async () => {
-  for (const meet of [() => here.meet(), () => meetSealed(here)]) {
+  for (const meet of [() => here.meet(), () => here.meetSealed()]) {
     const { ada, bo } = await meet();
     await ada.stage(await draw(ada.page, DAWN, `${here.files.directory}/dawn.jpg`, 900));
     await ada.page.getByTestId("preview").waitFor();
@@ -83,7 +82,7 @@ test("a picture is seen small in its offer, and large from its sender's hands be
 });
 
 test("what has arrived is said to be verified, and its sender sees it apart from what was sent", async () => {
-  const { ada, bo } = await meetSealed(here);
+  const { ada, bo } = await here.meetSealed();
   bo.proxy.pace(4 * MIB);
   await ada.offer(await here.files.file("slow.bin", 12 * MIB));
   await bo.press("slow.bin", "accept");
@@ -95,7 +94,7 @@ test("what has arrived is said to be verified, and its sender sees it apart from
 });
 
 test("what does not fit in the browser is said before it is accepted, and goes straight to disk", async () => {
-  const { ada, bo } = await meetSealed(here);
+  const { ada, bo } = await here.meetSealed();
   await bo.page.evaluate(() => {
     navigator.storage.estimate = async () => ({ quota: 1_000_000, usage: 999_000 });
   });

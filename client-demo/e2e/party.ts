@@ -13,6 +13,8 @@ export interface Party {
   readonly server: Server;
   /** Two people in a room of their own. */
   meet(): Promise<{ ada: Person; bo: Person; room: string }>;
+  /** Two people in a fresh sealed room; `prepare` is done to the second before they open the page. */
+  meetSealed(prepare?: (bo: Person) => Promise<unknown>): Promise<{ ada: Person; bo: Person; link: string }>;
   person(name: string): Promise<Person>;
 }
 
@@ -65,6 +67,14 @@ export function party(settings: Record<string, string> = {}): Party {
       return server;
     },
     person,
+    async meetSealed(prepare = async () => undefined) {
+      const ada = await person("Ada");
+      const bo = await person("Bo");
+      await prepare(bo);
+      const link = await ada.startSealed();
+      await bo.enterSealed(link);
+      return { ada, bo, link };
+    },
     async meet() {
       rooms += 1;
       const room = `test-room-${rooms}`;
