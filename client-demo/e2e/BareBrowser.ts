@@ -123,6 +123,11 @@ export class BareTab {
     return said.result.value;
   }
 
+  /** Freezes the page, as a phone that sleeps does, or thaws it. Only one that is hidden can be frozen. */
+  async lifecycle(state: "frozen" | "active"): Promise<void> {
+    await this.browser.say("Page.setWebLifecycleState", { state }, this.session);
+  }
+
   /** Gives `paths` to the page's chooser of files, as if they had been chosen. */
   async choose(selector: string, paths: readonly string[]): Promise<void> {
     const { root } = (await this.browser.say("DOM.getDocument", {}, this.session)) as unknown as {

@@ -76,6 +76,15 @@ export class TcpProxy {
     });
   }
 
+  /** Holds every connection there is, for good and without a word, as a phone's are that slept; new ones are free. */
+  holdAll(): void {
+    for (const pair of this.#pairs) {
+      pair.held = true;
+      pair.server.pause();
+      pair.client.pause();
+    }
+  }
+
   /** Lets down at most so many bytes a second from now on, on each connection. */
   pace(bytesPerSecond: number): void {
     this.#pace = bytesPerSecond;
@@ -124,6 +133,7 @@ export class TcpProxy {
 
   #carry(pair: Pair, bytes: Buffer): void {
     const { client, server } = pair;
+    if (pair.held) return;
     const begins = bytes.toString("latin1", 0, 300);
     if (this.#webSockets === "refused" && /^GET \S*transport=websocket/.test(begins)) {
       this.#end(pair);

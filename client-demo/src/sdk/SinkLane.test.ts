@@ -77,8 +77,24 @@ test("silence with credit brings a new, higher lane", () => {
   lane.take(first.lane, 0, 10, 100);
   lane.wrote(10, 100);
   lane.tick(300); // the acknowledgement
-  expect(lane.tick(300 + PATIENCE - 1)).toBeUndefined();
+  for (let now = 1300; now < 300 + PATIENCE; now += 1000) expect(lane.tick(now)).toBeUndefined();
   expect(lane.tick(300 + PATIENCE)).toEqual({ lane: 2, from: 10, limit: 10 + WINDOW });
+});
+
+test("a page that stood still has heard nothing by its own fault, and gives no lane up for that", () => {
+  const { lane } = opened();
+  lane.tick(100);
+  expect(lane.tick(60_100)).toBeUndefined();
+  let next: unknown;
+  for (let now = 61_000; !next && now <= 60_100 + PATIENCE + 1000; now += 100) next = lane.tick(now);
+  expect(next).toMatchObject({ lane: 2, from: 0 });
+});
+
+test("a hidden tab that ticks once a minute gives a silent lane up at the second", () => {
+  const { lane } = opened();
+  lane.tick(100);
+  expect(lane.tick(60_000)).toBeUndefined();
+  expect(lane.tick(120_000)).toMatchObject({ lane: 2 });
 });
 
 test("silence is excused while someone pauses", () => {

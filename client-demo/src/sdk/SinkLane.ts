@@ -9,6 +9,8 @@ import type { LaneNumbers } from "./LaneNumbers";
 export const WINDOW = 8 * MIB;
 /** Silence on a lane with credit, in milliseconds, after which a new one is tried. */
 export const PATIENCE = 15_000;
+/** A tick so long after the one before, in milliseconds, comes to a page that stood still, and heard nothing either. */
+const STOOD_STILL = 2000;
 /** Bytes held beyond the last pull, after which the next is due. */
 const ACKNOWLEDGE_AFTER = 512 * KIB;
 /** Quiet, in milliseconds, after which fewer bytes are acknowledged too: the server may have granted less. */
@@ -36,6 +38,8 @@ export class SinkLane {
   #held: number;
   #received: number;
   #size: number | null;
+  #tickedAt = Number.POSITIVE_INFINITY;
+  #excusedAt = Number.NaN;
 
   /** `held` bytes from the start are safely here already; `size` is `null` while not known. */
   constructor(
@@ -131,7 +135,14 @@ export class SinkLane {
    */
   tick(now: number, due = true): LanePull | undefined {
     const phase = this.#phase;
+    const stoodStill = now - this.#tickedAt >= STOOD_STILL;
+    this.#tickedAt = now;
     if (phase.name !== "open") return undefined;
+    // The silence then was this side's own. That is said once: a hidden tab may tick once a minute for ever.
+    if (stoodStill && phase.heardAt !== this.#excusedAt) {
+      phase.heardAt = now;
+      this.#excusedAt = now;
+    }
     const quiet = now - phase.heardAt;
     if (quiet >= ACKNOWLEDGE_QUIET && this.#held > phase.pulledFrom && !this.whole) return this.again(now);
     return due && quiet >= PATIENCE && this.#received < phase.limit ? this.start(now) : undefined;

@@ -5,7 +5,9 @@
 import { Manager, type Socket } from "socket.io-client";
 import { autoSink } from "./autoSink";
 import { browserShelf, type HandleShelf } from "./HandleShelf";
+import { LinkCheck } from "./LinkCheck";
 import { memorySink } from "./memorySink";
+import { onReturn } from "./onReturn";
 import { opfsSink } from "./opfsSink";
 import { Parties } from "./Parties";
 import { type RecordStorage, Records, tabStorage } from "./Records";
@@ -34,6 +36,8 @@ export interface ConnectOptions {
   sink?: SinkOpener;
 }
 
+/** Milliseconds for a connection to be made. */
+const CONNECT_TIMEOUT = 10_000;
 /** Milliseconds before a namespace is asked for again that the server closed. */
 const RETURN_PAUSE = 1000;
 
@@ -47,6 +51,7 @@ export class Connection {
   readonly #parties: Parties;
   readonly #handles: HandleShelf | undefined;
   readonly #rooms = new Map<string, Room>();
+  readonly #stopLooking: () => void;
   #closed: "open" | "closed" = "open";
 
   constructor(
@@ -57,8 +62,18 @@ export class Connection {
     this.#manager = new Manager(url, {
       path: path ?? "/socket.io/",
       ...(transports ? { transports } : {}),
+      // A page that comes back is kept from its old HTTP connections, which may be dead: a WebSocket is always a new one.
+      rememberUpgrade: true,
+      timeout: CONNECT_TIMEOUT,
       reconnectionDelay: 500,
       reconnectionDelayMax: 5000,
+    });
+    // Where WebSockets are let nowhere any more, the next attempt is by long polling again.
+    this.#manager.on("error", () => {
+      this.#manager.opts.rememberUpgrade = false;
+    });
+    this.#manager.on("open", () => {
+      this.#manager.opts.rememberUpgrade = true;
     });
     this.#handshake = token ? { auth: { token } } : {};
     this.#people = this.#manager.socket("/rooms", this.#handshake);
@@ -68,6 +83,12 @@ export class Connection {
     this.#parties = new Parties(new SocketLink(this.#bytes));
     this.#follow(this.#people, this.#everyRoom);
     this.#follow(this.#bytes, () => [this.#parties]);
+    const check = new LinkCheck({
+      up: () => this.#sockets().every((socket) => socket.connected),
+      answers: (within) => answers(this.#bytes, within),
+      renew: () => this.#renew(),
+    });
+    this.#stopLooking = onReturn(() => void check.check());
   }
 
   /** The room, being joined; `room.joined()` waits for it. The same object for the same id until it is left. */
@@ -98,6 +119,7 @@ export class Connection {
   /** Ends the connection; rooms see it as a lost link of this member's. */
   close(): void {
     this.#closed = "closed";
+    this.#stopLooking();
     for (const room of this.#rooms.values()) room.close();
     this.#people.disconnect();
     this.#bytes.disconnect();
@@ -113,6 +135,17 @@ export class Connection {
       this.#everyRoom().map(({ fetches }) => ({ linkUp: () => fetches.resume(), linkDown: () => {} }));
     this.#follow(socket, up);
     return link;
+  }
+
+  #sockets(): Socket[] {
+    return [this.#people, this.#bytes, ...(this.#fetches ? [this.#fetches.socket] : [])];
+  }
+
+  /** Without waiting for what the client library waits for between two attempts. */
+  #renew(): void {
+    if (this.#closed === "closed") return;
+    for (const socket of this.#sockets()) socket.disconnect();
+    for (const socket of this.#sockets()) socket.connect();
   }
 
   readonly #everyRoom = () => [...this.#rooms.values()];
@@ -147,6 +180,17 @@ export class Connection {
 /** Connects to the server at `url` (such as `location.origin`); returns at once, and tries for ever. */
 export function connect(url: string, options: ConnectOptions = {}): Connection {
   return new Connection(url, options);
+}
+
+/** Any answer will do, also that there is no such transfer. */
+async function answers(socket: Socket, within: number): Promise<boolean> {
+  return socket
+    .timeout(within)
+    .emitWithAck("source:open", { tokens: [] })
+    .then(
+      () => true,
+      () => false,
+    );
 }
 
 function isUnauthorized(error: Error & { data?: unknown }): boolean {
