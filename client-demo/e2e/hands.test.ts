@@ -176,6 +176,34 @@ test("a page is not closed without a word while something moves, and is when not
   await closed;
 });
 
+test("the screen stays on while something large moves, again after the page was hidden, and no longer", async () => {
+  const { ada, bo } = await here.meetSealed((person) =>
+    person.page.addInitScript(() => {
+      const held = new Set<object>();
+      const request = async () => {
+        const lock = { release: async () => held.delete(lock) };
+        held.add(lock);
+        return lock;
+      };
+      Object.defineProperty(Navigator.prototype, "wakeLock", { value: { request } });
+      Object.assign(window, { locks: () => held.size });
+    }),
+  );
+  const locks = () => bo.page.evaluate(() => (window as unknown as { locks(): number }).locks());
+  bo.proxy.pace(2 * MIB);
+  await ada.offer(await here.files.file("large.bin", 60 * MIB));
+  await bo.transfer("large.bin").waitFor();
+  expect(await locks()).toBe(0);
+  await bo.press("large.bin", "accept");
+  await expect.poll(locks).toBe(1);
+  await seem(bo, "hidden");
+  await expect.poll(locks).toBe(0);
+  await seem(bo, "visible");
+  await expect.poll(locks).toBe(1);
+  await bo.press("large.bin", "cancel");
+  await expect.poll(locks).toBe(0);
+});
+
 test("notifications are asked for from a click, shown while nobody looks, and name no files", async () => {
   const { ada, bo } = await here.meetSealed((person) => pretendNotifications(person, "granted"));
   await bo.page.getByTestId("menu").click();
@@ -289,6 +317,16 @@ test("the page is installable, with icons that are there", async () => {
     const answer = await ada.page.request.get(ada.proxy.url + src);
     expect([answer.status(), answer.headers()["content-type"]]).toEqual([200, type]);
   }
+});
+
+test("the installed page's shortcut starts a room", async () => {
+  const ada = await here.person("Ada");
+  const { shortcuts } = await (await ada.page.request.get(`${ada.proxy.url}/manifest.webmanifest`)).json();
+  await ada.page.goto(ada.proxy.url + shortcuts[0].url);
+  await ada.connected("joined");
+  expect(ada.link).toMatch(/^\/rooms\/[a-z]+-[a-z]+-\d+#/);
+  await ada.page.goBack();
+  await ada.page.getByTestId("make-room").waitFor();
 });
 
 test("rooms one was in are one click away, secret and all, until they are forgotten", async () => {

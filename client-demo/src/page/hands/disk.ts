@@ -41,12 +41,6 @@ export async function roomOnDisk(bytes: number): Promise<{ fits: boolean; free: 
   return { fits: bytes + SPARE <= free, free };
 }
 
-/** The sink for one file. Rejects with `no_space` when it fits nowhere. */
-export async function sinkFor(incoming: Incoming, promised = 0): Promise<SinkChoice> {
-  const [choice] = await sinksFor([incoming], promised);
-  return choice ?? autoSink();
-}
-
 /**
  * The sinks for several files, in their order, with one look at the disk. `promised` bytes are those that other
  * transfers on their way will still take. Rejects with `no_space` when one of them fits nowhere.

@@ -20,7 +20,7 @@ export function fromDrop(data: DataTransfer): Promise<Gathered> {
  * What was pasted; as `fromDrop`. Pictures of the clipboard, which browsers call `image.png`, get `word` and the
  * time as their name.
  */
-export async function fromPaste(data: DataTransfer, word = "Picture", now = new Date()): Promise<Gathered> {
+export async function fromPaste(data: DataTransfer, word: string, now = new Date()): Promise<Gathered> {
   const gathered = await given(data);
   const files = gathered.files.map((one) => ({ ...one, file: named(one.file, word, now) }));
   return { ...gathered, files };
@@ -51,7 +51,7 @@ export async function chooseFolder(): Promise<Gathered> {
 }
 
 /** Text as a file, for what is too long to be said. */
-export function textAsFile(text: string, word = "Text", now = new Date()): Gathered {
+export function textAsFile(text: string, word: string, now = new Date()): Gathered {
   const file = new File([text], `${word} ${stamp(now)}.txt`, {
     type: "text/plain",
     lastModified: now.getTime(),

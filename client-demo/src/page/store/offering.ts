@@ -121,7 +121,7 @@ function offerable({ file, path, preview, handle }: (typeof tray.value)[number])
 function pasteText(given: string): void {
   const joined = text.value ? `${text.value} ${given}` : given;
   if (joined.length <= MOST_TEXT) text.value = joined;
-  else addToTray(textAsFile(given).files);
+  else addToTray(textAsFile(given, words.value.composer.pastedText).files);
 }
 
 /** Takes what another program has shared with the page, if it was opened for that. To be called once. */

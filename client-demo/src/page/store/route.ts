@@ -7,6 +7,7 @@ import { type Connection, canSeal, connect, makeSecret, type Room } from "../../
 import { remember, remembered } from "../hands/memory";
 import { visited } from "../hands/recent";
 import { self, wireName } from "../hands/self";
+import { takeNewRoom } from "../hands/shared";
 import { whenBroken } from "../hands/worker";
 import { randomRoomId } from "../roomId";
 import { words } from "../words";
@@ -30,7 +31,8 @@ export function beginRoute(): void {
   whenBroken(brokeOff);
   window.addEventListener("popstate", follow);
   window.addEventListener("hashchange", follow);
-  follow();
+  if (takeNewRoom()) startRoom();
+  else follow();
   effect(() => callOneself(self.value && wireName()));
 }
 

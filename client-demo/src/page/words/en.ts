@@ -161,6 +161,8 @@ export const en = {
     liveHelp: "Whoever accepts hears you.",
     dropHere: "Drop to add them",
     dropHelp: "Nothing is sent before you say so.",
+    picture: "Picture",
+    pastedText: "Text",
     tray: "Ready to send",
     total: (value: number, size: number) => `${files(value)}, ${bytes(size, LOCALE)}`,
     addMore: "Add more",

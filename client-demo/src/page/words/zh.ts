@@ -156,6 +156,8 @@ export const zh: Words = {
     liveHelp: "接收的人都能听到你。",
     dropHere: "松开即可添加",
     dropHelp: "在你确认之前不会发送任何内容。",
+    picture: "图片",
+    pastedText: "文本",
     tray: "准备发送",
     total: (value, size) => `${files(value)}，${bytes(size, LOCALE)}`,
     addMore: "继续添加",

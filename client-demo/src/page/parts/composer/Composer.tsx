@@ -138,7 +138,7 @@ function Field() {
         const long = (data?.getData("text/plain").length ?? 0) > MOST_TEXT;
         if (!data || (data.files.length === 0 && !long)) return;
         event.preventDefault();
-        void stage(fromPaste(data));
+        void stage(fromPaste(data, t.picture));
       }}
     />
   );

@@ -28,7 +28,7 @@ export function DropOverlay() {
     const paste = (event: ClipboardEvent) => {
       // Fields take it themselves.
       if (event.target instanceof Element && event.target.closest("input, textarea")) return;
-      if (event.clipboardData) void stage(fromPaste(event.clipboardData));
+      if (event.clipboardData) void stage(fromPaste(event.clipboardData, words.value.composer.picture));
     };
     const listeners = { dragenter: enter, dragleave: leave, dragover: hold, drop, paste };
     for (const [name, listener] of Object.entries(listeners))
