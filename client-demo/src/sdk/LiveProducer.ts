@@ -53,7 +53,7 @@ export class LiveProducer implements Party {
   #era = 0;
 
   constructor(private readonly options: LiveProducerOptions) {
-    this.#hash = options.digest ? StreamHash.start() : undefined;
+    this.#hash = options.digest ? new StreamHash() : undefined;
   }
 
   linkUp(): void {

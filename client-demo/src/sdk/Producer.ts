@@ -88,6 +88,7 @@ export class Producer implements Party {
   close(): void {
     this.#ended = true;
     this.linkDown();
+    this.options.source.close?.();
   }
 
   pull({ lane, from, limit }: Pull): void {
@@ -169,7 +170,7 @@ export class Producer implements Party {
       await link.ask("chunk", { transfer, lane: lane.lane, offset }, bytes);
       running.heardAt = performance.now();
       this.#size.acknowledged(running.heardAt - sentAt);
-      this.#startDigest();
+      if (offset + bytes.byteLength === this.options.source.size) this.#askDigest();
     } catch (error) {
       this.#refused(running, offset, run, error);
     } finally {
@@ -205,8 +206,8 @@ export class Producer implements Party {
     }
   }
 
-  /** Begins after the first chunk is through: hashing never delays the first byte. */
-  #startDigest(): void {
+  /** Once the last byte is through: by then the source knows it, where it was read in order. */
+  #askDigest(): void {
     const { source, digest } = this.options;
     if (!digest || !source.digest || this.#digest.name !== "unknown") return;
     this.#digest = { name: "computing" };

@@ -137,7 +137,8 @@ export class Sending {
     const file = this.#memory.file(outgoing.id);
     if (!record || !file) return undefined;
     const { sealing } = outgoing;
-    const source = sealing ? sealedSource(blobSource(file), sealing, digest) : blobSource(file);
+    const plain = blobSource(file, { digest });
+    const source = sealing ? sealedSource(plain, sealing, digest) : plain;
     return new Producer({ ...common, token: record.token, source });
   }
 

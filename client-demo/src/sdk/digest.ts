@@ -22,14 +22,9 @@ export function blobDigest(blob: Blob): Promise<string | undefined> {
 export class StreamHash {
   readonly #id: number;
 
-  private constructor() {
+  constructor() {
     lastId += 1;
     this.#id = lastId;
-  }
-
-  /** Nothing where it can't be computed. */
-  static start(): StreamHash | undefined {
-    return new StreamHash();
   }
 
   take(piece: Uint8Array): void {
@@ -41,6 +36,11 @@ export class StreamHash {
   /** The digest of all pieces, or nothing when it can't be computed; to be called once. */
   finish(): Promise<string | undefined> {
     return ask({ id: this.#id, end: true });
+  }
+
+  /** Nobody asks for it any more. */
+  drop(): void {
+    hand({ id: this.#id, drop: true });
   }
 }
 

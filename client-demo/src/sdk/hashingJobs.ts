@@ -6,11 +6,12 @@ import type { IHasher } from "hash-wasm";
 import { MIB } from "./ChunkSize";
 import { digestOf, hashBlob, newHasher } from "./hashing";
 
-/** What is asked: all of a blob, the next piece of a stream, or the stream's digest. */
+/** What is asked: all of a blob, the next piece of a stream, the stream's digest, or to forget the stream. */
 export type HashJob =
   | { id: number; blob: Blob }
   | { id: number; piece: Uint8Array }
-  | { id: number; end: true };
+  | { id: number; end: true }
+  | { id: number; drop: true };
 
 export interface HashReply {
   id: number;
@@ -27,6 +28,7 @@ export function hashingJobs(reply: (reply: HashReply) => void): (job: HashJob) =
   const streams = new Streams();
   return (job) => {
     if ("piece" in job) return streams.take(job.id, job.piece);
+    if ("drop" in job) return streams.drop(job.id);
     const computing = "end" in job ? streams.end(job.id) : (job.blob.size <= SMALL ? small : large)(job.blob);
     void computing.catch(() => undefined).then((digest) => reply({ id: job.id, digest }));
   };
@@ -59,6 +61,10 @@ class Streams {
     const fed = this.#of(id);
     this.#fed.delete(id);
     return digestOf(await fed);
+  }
+
+  drop(id: number): void {
+    this.#fed.delete(id);
   }
 
   #of(id: number): Promise<IHasher> {

@@ -23,7 +23,7 @@ export function streamSink(options: { digest?: boolean } = {}): StreamSink {
       if (state === "used")
         throw new RoomdropError("sink_failed", "A stream takes one transfer; make another.");
       state = "used";
-      return sinkInto(pipe, options.digest === false ? undefined : StreamHash.start());
+      return sinkInto(pipe, options.digest === false ? undefined : new StreamHash());
     },
   };
 }

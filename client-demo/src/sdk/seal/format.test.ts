@@ -1,7 +1,9 @@
 // The format as PROTOCOL.md writes it, by another hand: Node's own crypto opens what the SDK seals, and seals what it opens.
+
 import { createCipheriv, createDecipheriv, hkdfSync } from "node:crypto";
 import { createBLAKE3 } from "hash-wasm";
 import { expect, test } from "vitest";
+import { blobSource } from "../blobSource";
 import type { Drop } from "../protocol";
 import { offerings } from "./offering";
 import { openDrop, openMessage, sealText } from "./opened";
@@ -70,10 +72,7 @@ test("a file is as it is written down: metadata, records, trailer, and its size"
   expect(rest).toEqual({ v: 1, ...written, record: 262_144 });
   expect(words(`preview ${ROOM} ${salt}`, said?.preview ?? "").toString("latin1")).toBe("\x89PNG and so on");
 
-  const inner = {
-    size: plain.length,
-    read: async (offset: number, len: number) => new Uint8Array(plain.subarray(offset, offset + len)),
-  };
+  const inner = blobSource(new Blob([plain]));
   if (!known?.sealing) throw new Error("not sealed");
   const source = sealedSource(inner, known.sealing, true);
   expect([said?.size, source.size]).toEqual([600_000 + 3 * 16 + 48, 600_000 + 3 * 16 + 48]);

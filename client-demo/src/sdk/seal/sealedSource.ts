@@ -1,9 +1,8 @@
 /**
  * A file as a source of what is sealed: any range of it, always the same bytes, so that several receivers, seeks and
- * a sender that comes back after a reload go together. The digest for the trailer is computed along the way where
- * the file is read in order. It refuses to make a second key: one salt, one file.
+ * a sender that comes back after a reload go together. The trailer has the digest that the file's own source knows. It
+ * refuses to make a second key: one salt, one file.
  */
-import { StreamHash } from "../digest";
 import type { Source } from "../Source";
 import { recordStart, sealedSize, TRAILER } from "./layout";
 import { type Sealing, sealRecord, sealTrailer } from "./records";
@@ -24,9 +23,6 @@ class SealedSource implements Source {
   /** The last record sealed: the next chunk begins within it as a rule. */
   #last: Sealed | undefined;
   #trailer: Promise<Uint8Array> | undefined;
-  #hash: StreamHash | undefined;
-  /** Plain bytes from the start that the hash has seen. */
-  #seen = 0;
 
   constructor(
     private readonly inner: Source,
@@ -50,6 +46,10 @@ class SealedSource implements Source {
     return bytes;
   }
 
+  close(): void {
+    this.inner.close?.();
+  }
+
   /** The records that hold the bytes on the wire from `from` up to, not including, `to`. */
   async #records(from: number, to: number): Promise<Sealed[]> {
     const step = recordStart(1, this.#record);
@@ -65,7 +65,6 @@ class SealedSource implements Source {
   async #seal(first: number, end: number): Promise<Sealed[]> {
     const at = first * this.#record;
     const plain = await this.inner.read(at, Math.min(end * this.#record, this.inner.size) - at);
-    this.#take(at, plain);
     const key = await this.sealing.key();
     const records = Array.from({ length: end - first }, async (_, nth): Promise<Sealed> => {
       const part = plain.subarray(nth * this.#record, (nth + 1) * this.#record) as Uint8Array<ArrayBuffer>;
@@ -77,18 +76,6 @@ class SealedSource implements Source {
     return Promise.all(records);
   }
 
-  #take(at: number, plain: Uint8Array): void {
-    if (!this.hashed || this.#trailer) return;
-    if (at === 0 && this.#seen === 0) this.#hash = StreamHash.start();
-    if (at > this.#seen || !this.#hash) {
-      // Not from the start, as after a reload: it is read once more, from now on, so that the end waits little.
-      this.#end().catch(() => undefined);
-    } else if (at + plain.byteLength > this.#seen) {
-      this.#hash.take(plain.subarray(this.#seen - at));
-      this.#seen = at + plain.byteLength;
-    }
-  }
-
   #end(): Promise<Uint8Array> {
     this.#trailer ??= this.#whole().then(async (digest) => {
       const index = Math.ceil(this.inner.size / this.#record);
@@ -98,9 +85,7 @@ class SealedSource implements Source {
   }
 
   async #whole(): Promise<string | undefined> {
-    if (!this.hashed) return undefined;
-    if (this.#hash && this.#seen === this.inner.size) return this.#hash.finish();
-    return this.inner.digest?.();
+    return this.hashed ? this.inner.digest?.() : undefined;
   }
 }
 

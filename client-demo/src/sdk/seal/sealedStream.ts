@@ -15,7 +15,7 @@ export function sealedStream(
   sealing: Sealing,
   digest: boolean,
 ): AsyncIterable<Uint8Array> {
-  return new SealedStream(new LiveSource(stream), sealing, digest ? StreamHash.start() : undefined);
+  return new SealedStream(new LiveSource(stream), sealing, digest ? new StreamHash() : undefined);
 }
 
 class SealedStream implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Array> {
