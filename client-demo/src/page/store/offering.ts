@@ -4,7 +4,7 @@
  */
 import { computed, type ReadonlySignal, signal } from "@preact/signals";
 import { type Offerable, RoomdropError } from "../../sdk";
-import { type Gathered, textAsFile } from "../hands/gather";
+import { dated, type Gathered, textAsFile } from "../hands/gather";
 import { takeShared } from "../hands/shared";
 import { addToTray, clearTray, tray } from "../hands/tray";
 import { words } from "../words";
@@ -41,7 +41,7 @@ export function toggleTo(member: string): void {
 
 /** Puts into the tray what was gathered, and says what could not be. */
 export async function stage(gathering: Promise<Gathered> | Gathered): Promise<void> {
-  const { files, unreadable, more, text: given } = await gathering;
+  const { files, unreadable, more, text: given } = await dated(await gathering);
   const { over } = addToTray(files);
   const { composer } = words.value;
   if (unreadable.length > 0) tell(composer.unreadable(unreadable));
