@@ -26,6 +26,7 @@ use crate::hooks::Hooks;
 use crate::hub::{self, Hub};
 use crate::net::{self, Listener};
 use crate::protocol::node::{Node, NodeId};
+use crate::protocol::rooms::Services;
 use crate::protocol::transfers::ChunkSizes;
 use crate::store::{self, GRACE, Place, Store, StoreError, Sweeper};
 use crate::tus::{self, Tus};
@@ -304,6 +305,12 @@ fn tus_options(limits: &config::Limits) -> tus::Options {
     tus::Options { at_once: limits.uploads_at_once, patience: limits.upload_patience }
 }
 
+fn services(config: &Config) -> Services {
+    let lifetime = u64::try_from(config.store.lifetime.as_millis()).unwrap_or(u64::MAX);
+    let keeps = (config.store.url != StoreUrl::Nowhere).then_some(lifetime);
+    Services { keeps, fetches: config.fetch.enabled }
+}
+
 fn hub_options(config: &Config, hooks: Hooks) -> hub::Options {
     let Config { rooms, transfers, limits, .. } = config;
     hub::Options {
@@ -315,6 +322,7 @@ fn hub_options(config: &Config, hooks: Hooks) -> hub::Options {
             files_per_drop: limits.files_per_drop,
             message_bytes: usize::try_from(limits.message_bytes).unwrap_or(usize::MAX),
             max_size: transfers.max_size,
+            services: services(config),
         },
         transfer: transfer::Options { lifetime: transfers.lifetime, stall_timeout: transfers.stall_timeout },
         relay: relay::Options {

@@ -75,6 +75,18 @@ pub struct Joined {
     pub drops: Vec<OfferedDrop>,
     /// Recent messages, oldest first.
     pub messages: Vec<Message>,
+    /// What this server does besides.
+    pub server: Services,
+}
+
+/// What a server does besides relaying, as its operator chose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Services {
+    /// How long a drop that is offered with `keep` is kept, in milliseconds; `null` where nothing is.
+    pub keeps: Option<u64>,
+    /// Whether it downloads for members (`/fetches`).
+    pub fetches: bool,
 }
 
 /// A member as others see it.

@@ -43,6 +43,7 @@ fn declarations() -> String {
         state::ReceiverState,
         rooms::Join,
         rooms::Joined,
+        rooms::Services,
         rooms::Member,
         rooms::Presence,
         rooms::Leave,

@@ -194,6 +194,7 @@ impl Room {
             messages: self.history.iter().map(|message| (**message).clone()).collect(),
             member: identity.shown(),
             key: identity.key,
+            server: self.options.services,
         }
     }
 

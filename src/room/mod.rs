@@ -35,7 +35,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::node::NodeId;
-use crate::protocol::rooms::{Join, Joined, Offer, OfferedDrop, Picked, Said, Status};
+use crate::protocol::rooms::{Join, Joined, Offer, OfferedDrop, Picked, Said, Services, Status};
 use crate::protocol::{DisplayName, DropId, MemberId, MessageId, Party, Passphrase, Secret, TransferId};
 
 pub use event::{Event, envelope};
@@ -62,6 +62,8 @@ pub struct Options {
     /// Bytes of one file, at most; beyond it, `too_large`. A file whose size is not known yet passes:
     /// whoever counts its bytes must stop it.
     pub max_size: Option<u64>,
+    /// What a newcomer is told that this server does.
+    pub services: Services,
 }
 
 /// One Socket.IO link, numbered by its node. A number is never used again.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::protocol::Party;
-use crate::protocol::rooms::{FileOffer, Presence, StoredCopy};
+use crate::protocol::rooms::{FileOffer, Presence, Services, StoredCopy};
 use crate::protocol::{
     DisplayName, ErrorCode, FileName, Moment, Note, Passphrase, Refusal, RoomId, TransferState,
 };
@@ -20,6 +20,7 @@ pub(super) fn options() -> Options {
         drops_per_room: 2,
         files_per_drop: 2,
         message_bytes: 10,
+        services: Services { keeps: None, fetches: false },
         max_size: Some(100),
     }
 }

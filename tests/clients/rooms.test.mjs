@@ -27,6 +27,7 @@ describe('people in rooms', () => {
       member: { id: ben.id, name: 'Ben' },
     });
     assert.equal(ben.joined.room, room);
+    assert.deepEqual(ben.joined.server, { keeps: 24 * 3_600_000, fetches: false });
     assert.deepEqual(
       new Map(ben.joined.members.map((m) => [m.id, m])),
       new Map([

@@ -60,6 +60,19 @@ export function ago(at: number, now: number, locale: string): string {
   return hours > -24 ? form.format(hours, "hour") : form.format(Math.round(hours / 24), "day");
 }
 
+/** `1 day`, `36 hours`, `90 minutes`: the largest unit that says it whole, and seconds at the least. */
+export function period(milliseconds: number, locale: string): string {
+  const [unit, length] = PERIODS.find(([, length]) => milliseconds % length === 0) ?? ["second", 1000];
+  const form = new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "long" });
+  return form.format(Math.max(1, Math.round(milliseconds / length)));
+}
+
+const PERIODS = [
+  ["day", 86_400_000],
+  ["hour", 3_600_000],
+  ["minute", 60_000],
+] as const;
+
 function formOf(unit: string, digits: number, locale: string): Intl.NumberFormat {
   const key = `${locale} ${unit} ${digits}`;
   const form =

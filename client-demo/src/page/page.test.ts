@@ -1,6 +1,6 @@
 // What the page makes of sizes, times, codes and links, and of files before they are sent.
 import { expect, test } from "vitest";
-import { ago, bytes, percent, when } from "./format";
+import { ago, bytes, percent, period, when } from "./format";
 import { randomRoomId, roomIdIn } from "./roomId";
 import { addressIn, addressOf, pathOf, secretPasted } from "./store/address";
 import { grouped } from "./store/heaps";
@@ -35,6 +35,22 @@ test("sizes and times are read as people say them, in their language", () => {
   expect(ago(NOW - 7_200_000, NOW, "en")).toBe("2 hours ago");
   expect(when(NOW + 60_000, NOW, "en-GB")).toBe("12:01");
   expect(when(NOW + 86_400_000, NOW, "en-GB")).toMatch(/4 May.*12:00/);
+});
+
+test("a period is said in the largest unit that says it whole", () => {
+  const HOUR = 3_600_000;
+  expect([24, 48, 36, 1, 1.5].map((hours) => period(hours * HOUR, "en"))).toEqual([
+    "1 day",
+    "2 days",
+    "36 hours",
+    "1 hour",
+    "90 minutes",
+  ]);
+  expect([period(24 * HOUR, "zh-CN"), period(45_000, "en"), period(1, "en")]).toEqual([
+    "1天",
+    "45 seconds",
+    "1 second",
+  ]);
 });
 
 test("what became of a copy is said in words", () => {

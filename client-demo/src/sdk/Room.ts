@@ -14,7 +14,7 @@ import type { Incoming } from "./Incoming";
 import type { Link } from "./Link";
 import type { Outgoing } from "./Outgoing";
 import type { Parties } from "./Parties";
-import type { Joined, Member, Presence, Presented } from "./protocol";
+import type { Joined, Member, Presence, Presented, Services } from "./protocol";
 import type { Records } from "./Records";
 import { RoomdropError } from "./RoomdropError";
 import type { EachOptions, RoomEvents, RoomState, Who } from "./roomEvents";
@@ -54,6 +54,7 @@ export class Room {
   #state: RoomState = "connecting";
   #refusal: RoomdropError | undefined;
   #me: Member | undefined;
+  #server: Services | undefined;
   #members = new Map<string, Presence>();
   #messages: Message[] = [];
   #seal: RoomSeal | undefined;
@@ -143,6 +144,11 @@ export class Room {
   /** Who this is, once joined. */
   get me(): Member | undefined {
     return this.#me;
+  }
+
+  /** What the server does besides relaying, once joined: for how long it keeps drops, whether it downloads. */
+  get server(): Services | undefined {
+    return this.#server;
   }
 
   /** Everyone, oneself included. */
@@ -346,13 +352,14 @@ export class Room {
     await this.parts.link.ask("room:message", { room: this.id, text: said });
   }
 
-  #entered({ member, key, members }: Joined, { drops, messages }: Contents): void {
+  #entered({ member, key, members, server }: Joined, { drops, messages }: Contents): void {
     this.parts.records.set("me", "", { key });
     this.who = { ...this.who, key };
     if (this.#drops.begin(member) === "gone") {
       this.#events.emit("problem", new RoomdropError("transfer_not_found", FORGOTTEN));
     }
     this.#me = member;
+    this.#server = server;
     this.#refusal = undefined;
     this.#members = new Map(members.map((one) => [one.id, one]));
     this.#messages = messages;

@@ -23,6 +23,7 @@ export type {
   MemberId,
   Presence,
   ReceiverState,
+  Services,
   TransferId,
   TransferState,
 } from "./protocol";

@@ -103,7 +103,21 @@ drops: Array<Drop>,
 /**
  * Recent messages, oldest first.
  */
-messages: Array<Message>, };
+messages: Array<Message>, 
+/**
+ * What this server does besides.
+ */
+server: Services, };
+
+export type Services = { 
+/**
+ * How long a drop that is offered with `keep` is kept, in milliseconds; `null` where nothing is.
+ */
+keeps: number | null, 
+/**
+ * Whether it downloads for members (`/fetches`).
+ */
+fetches: boolean, };
 
 export type Member = { 
 /**

@@ -3,7 +3,7 @@
  * try something there and to show what went wrong; how one comes in is `route.ts`'s, what is offered `timeline.ts`'s.
  */
 import { batch, computed, type ReadonlySignal, signal } from "@preact/signals";
-import type { Room, RoomdropError, RoomState } from "../../sdk";
+import type { Room, RoomdropError, RoomState, Services } from "../../sdk";
 import { type Face, faceOf } from "../hands/self";
 import { words } from "../words";
 import { complain } from "./problems";
@@ -19,6 +19,7 @@ const state = signal<RoomState>("connecting");
 const refused = signal<RoomdropError | undefined>(undefined);
 const mine = signal<string | undefined>(undefined);
 const present = signal<readonly Person[]>([]);
+const server = signal<Services | undefined>(undefined);
 const sealing = signal<"sealed" | "plain">("plain");
 
 export const roomState: ReadonlySignal<RoomState> = state;
@@ -28,6 +29,8 @@ export const me: ReadonlySignal<string | undefined> = mine;
 /** Oneself first. */
 export const people: ReadonlySignal<readonly Person[]> = present;
 export const others = computed(() => present.value.filter((person) => !person.me));
+/** What the server does besides relaying; nothing is promised before it says so. */
+export const services: ReadonlySignal<Services | undefined> = server;
 /** Whether the room's secret is at hand. */
 export const sealed = computed(() => sealing.value === "sealed");
 
@@ -60,6 +63,7 @@ export function refreshHere(): void {
     state.value = room?.state ?? "connecting";
     refused.value = room?.refusal;
     mine.value = id;
+    server.value = room?.server;
     sealing.value = room?.sealed ? "sealed" : "plain";
     present.value = list.sort((one, other) => Number(other.me) - Number(one.me));
   });

@@ -3,7 +3,7 @@
  * alone: what is said when is decided elsewhere.
  */
 import type { AnyErrorCode } from "../../sdk";
-import { bytes, clock, count, regional, when } from "../format";
+import { bytes, clock, count, period, regional, when } from "../format";
 import type { News } from "../hands/summary";
 import type { ReceiverStage, Stage } from "../store/stages";
 import type { DropStage, FetchView } from "../store/views";
@@ -171,8 +171,10 @@ export const en = {
     to: "To",
     everyone: "Everyone",
     keep: "Keep a copy on the server",
-    keepHelp: "For a day, also after you leave. You can delete it at any time.",
-    keepSealed: "For a day, also after you leave, encrypted. You can delete it at any time.",
+    keepHelp: (milliseconds: number) =>
+      `For ${period(milliseconds, LOCALE)}, also after you leave. You can delete it at any time.`,
+    keepSealed: (milliseconds: number) =>
+      `For ${period(milliseconds, LOCALE)}, also after you leave, encrypted. You can delete it at any time.`,
     unreadable: (names: readonly string[]) =>
       names.length === 1
         ? `${names[0]} could not be read, so it was not added. Check that it still exists and that you may open it.`

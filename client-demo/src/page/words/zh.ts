@@ -1,5 +1,5 @@
 /** Everything the page says, in Chinese (Simplified). */
-import { bytes, clock, count, regional, when } from "../format";
+import { bytes, clock, count, period, regional, when } from "../format";
 import type { News } from "../hands/summary";
 import type { Words } from "./en";
 
@@ -166,8 +166,9 @@ export const zh: Words = {
     to: "发给",
     everyone: "所有人",
     keep: "在服务器上保留副本",
-    keepHelp: "保留一天，你离开后仍可下载。你可以随时删除。",
-    keepSealed: "加密保留一天，你离开后仍可下载。你可以随时删除。",
+    keepHelp: (milliseconds) => `保留${period(milliseconds, LOCALE)}，你离开后仍可下载。你可以随时删除。`,
+    keepSealed: (milliseconds) =>
+      `加密保留${period(milliseconds, LOCALE)}，你离开后仍可下载。你可以随时删除。`,
     unreadable: (names) =>
       names.length === 1
         ? `无法读取 ${names[0]}，因此没有添加。请确认它仍然存在，并且你有权打开。`

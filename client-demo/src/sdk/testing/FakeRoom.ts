@@ -77,7 +77,8 @@ export class FakeRoom {
 
   #joined({ room, key = "key" }: Join): Joined {
     const members = [ME, OTHER].map((member) => ({ ...member, online: true }));
-    return { room, member: this.member, key, members, drops: this.drops, messages: this.messages };
+    const server = { keeps: null, fetches: true };
+    return { room, member: this.member, key, members, drops: this.drops, messages: this.messages, server };
   }
 
   #accepted({ transfer, drop }: Pick) {

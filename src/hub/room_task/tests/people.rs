@@ -10,7 +10,7 @@ use super::service::Service;
 use crate::broker::Broker;
 use crate::hooks::Hooks;
 use crate::hub::{Answer, Hub, Options, Outcome, PeerPort, RoomCommand, RoomHandle, Source};
-use crate::protocol::rooms::{FileOffer, Join, Joined, Offer, OfferTaken, Said};
+use crate::protocol::rooms::{FileOffer, Join, Joined, Offer, OfferTaken, Said, Services};
 use crate::protocol::transfers::ChunkSizes;
 use crate::protocol::{DisplayName, FileName, MemberId, Passphrase, RoomId, Secret};
 use crate::room::{Event, PeerId};
@@ -32,6 +32,7 @@ pub(crate) fn options(presence_grace: Duration) -> Options {
             drops_per_room: 8,
             files_per_drop: 8,
             message_bytes: 1000,
+            services: Services { keeps: None, fetches: false },
             max_size: None,
         },
         transfer: transfer::Options {

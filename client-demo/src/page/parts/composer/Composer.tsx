@@ -4,7 +4,7 @@ import { FolderUp, Link, Mic, Paperclip, Plus, SendHorizontal } from "lucide";
 import { useRef } from "preact/hooks";
 import { choose, chooseFolder, fromChooser, fromPaste } from "../../hands/gather";
 import { tray } from "../../hands/tray";
-import { others } from "../../store/here";
+import { others, services } from "../../store/here";
 import { canGoLive, ending } from "../../store/live";
 import { goLive, MOST_TEXT, send, sending, stage, text } from "../../store/offering";
 import { words } from "../../words";
@@ -75,9 +75,11 @@ function Attach({ onLinks }: { onLinks: () => void }) {
               >
                 {t.chooseFolder}
               </MenuItem>
-              <MenuItem node={Link} testId="from-link" onClick={chosen(onLinks)}>
-                {t.fromLink}
-              </MenuItem>
+              {services.value?.fetches && (
+                <MenuItem node={Link} testId="from-link" onClick={chosen(onLinks)}>
+                  {t.fromLink}
+                </MenuItem>
+              )}
               {canGoLive() && !ending.value && (
                 <MenuItem node={Mic} testId="go-live" onClick={chosen(() => void goLive())}>
                   {t.goLive}

@@ -4,7 +4,7 @@ import { bytes } from "../../format";
 import { choose } from "../../hands/gather";
 import { clearTray, removeFromTray, type Staged, tray, trayTotal } from "../../hands/tray";
 import { grouped, type Heap } from "../../store/heaps";
-import { sealed } from "../../store/here";
+import { sealed, services } from "../../store/here";
 import { kindOf } from "../../store/kinds";
 import { keep, stage } from "../../store/offering";
 import { words } from "../../words";
@@ -90,10 +90,12 @@ function TrayHeap({ heap }: { heap: Heap<Staged> }) {
 
 function Keep() {
   const t = words.value.composer;
+  const keeps = services.value?.keeps;
+  if (!keeps) return null;
   return (
     <Switch on={keep} testId="keep">
       <span>{t.keep}</span>
-      <span class="quiet">{sealed.value ? t.keepSealed : t.keepHelp}</span>
+      <span class="quiet">{sealed.value ? t.keepSealed(keeps) : t.keepHelp(keeps)}</span>
     </Switch>
   );
 }
