@@ -25,6 +25,8 @@ test("some of several files are accepted, and the others still may be", async ()
   const names = [(await bo.download()).name, (await bo.download()).name];
   expect(names.sort()).toEqual(["part-0.bin", "part-2.bin"]);
   await bo.reads("part-1.bin", "offered to you");
+  // Files may be saved before the card shows that they are.
+  await expect.poll(() => rows.count()).toBe(1);
   await rows.first().check();
   await bo.page.getByTestId("accept-all").filter({ hasText: "1 file" }).click();
   expect((await bo.download()).name).toBe("part-1.bin");

@@ -27,7 +27,7 @@ test.each([
     `${name}, ${BYTES / 1e6} MB, median of ${RUNS}: ${of((one) => one.megabytesPerSecond)} MB/s`,
     `  tasks over 50 ms: ${words(runs, "sender")} of the sender, ${words(runs, "receiver")} of the receiver`,
     `  heap at the end: ${of(({ heap }) => heap.sender)} and ${of(({ heap }) => heap.receiver)} MB`,
-    `  the larger page: ${of(({ memory }) => memory.early)} MiB after a fourth, ${of(({ memory }) => memory.late)} MiB at the end`,
+    `  the larger page: at most ${of(({ memory }) => memory.early)} MiB in the first half, ${of(({ memory }) => memory.late)} MiB in the second`,
   ];
   process.stdout.write(`${lines.join("\n")}\n`);
 });

@@ -27,6 +27,9 @@ declare global {
   }
 }
 
+/** Milliseconds between two looks at the memory of the pages. */
+const LOOKS = 200;
+
 export interface Figures {
   megabytesPerSecond: number;
   verified: boolean;
@@ -34,7 +37,7 @@ export interface Figures {
   longTasks: { sender: number[]; receiver: number[] };
   /** Megabytes of JavaScript's heap at the end. */
   heap: { sender: number; receiver: number };
-  /** Mebibytes of the larger page, after a fourth of the bytes and at the end. */
+  /** Mebibytes of the larger page, at most, in the first half of the time and in the second. */
   memory: { early: number; late: number };
 }
 
@@ -150,13 +153,8 @@ async function transfer(
     const files = document.querySelector("input")?.files ?? [];
     await window.bench.room.offer([...files]);
   });
-  await receiver.run(async (fourth) => {
-    const { room } = window.bench;
-    for await (const one of room.each("status")) if (one.progress.done >= fourth) break;
-  }, bytes / 4);
-  const early = await browser.largestPage();
+  const memory = watchMemory(browser);
   const { milliseconds, verified } = await receiver.run(() => window.bench.got);
-  const late = await browser.largestPage();
   const [from, to] = await Promise.all([sender, receiver].map((tab) => tab.run(look)));
   if (!from || !to) throw new Error("a page is gone");
   return {
@@ -164,7 +162,25 @@ async function transfer(
     verified,
     longTasks: { sender: from.long, receiver: to.long },
     heap: { sender: from.heap, receiver: to.heap },
-    memory: { early, late },
+    memory: await memory(),
+  };
+}
+
+/** Looks at the larger page from now on, until the function that it returns is called. */
+function watchMemory(browser: BareBrowser): () => Promise<Figures["memory"]> {
+  const seen: number[] = [];
+  let state: "watching" | "done" = "watching";
+  const watching = (async () => {
+    while (state === "watching") {
+      seen.push(await browser.largestPage());
+      await new Promise((resume) => setTimeout(resume, LOOKS));
+    }
+  })();
+  return async () => {
+    state = "done";
+    await watching;
+    const half = Math.ceil(seen.length / 2);
+    return { early: Math.max(...seen.slice(0, half)), late: Math.max(...seen.slice(half - 1)) };
   };
 }
 
