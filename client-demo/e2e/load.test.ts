@@ -1,4 +1,4 @@
-// What the first sight of the page loads.
+// What the first sight of the page loads. What a wide window shows beside a room, its QR code, comes after it.
 import { expect, test } from "vitest";
 import { freshAndSlow, scriptOf } from "./load";
 import { party } from "./party";
@@ -7,6 +7,7 @@ const here = party();
 
 test("the first load is less than 80 kB of compressed script, on the front page and in a room", async () => {
   const ada = await here.person("Ada");
+  await ada.page.setViewportSize({ width: 390, height: 780 });
   await freshAndSlow(ada.page, 1);
   await ada.page.goto(ada.proxy.url);
   await ada.page.getByTestId("make-room").waitFor();

@@ -2,6 +2,7 @@
 import { useEffect } from "preact/hooks";
 import { roomState } from "../../store/here";
 import { listenForKeys } from "../../store/keys";
+import { wide } from "../basics/wide";
 import { Composer } from "../composer/Composer";
 import { Timeline } from "../timeline/Timeline";
 import { Banner } from "./Banner";
@@ -30,9 +31,11 @@ export function RoomPage({ room }: { room: string }) {
           </main>
           <aside class="room-side">
             <PeoplePanel room={room} />
-            <section class="panel">
-              <InvitePanel />
-            </section>
+            {wide.value && (
+              <section class="panel">
+                <InvitePanel />
+              </section>
+            )}
           </aside>
         </>
       )}
